@@ -1,0 +1,39 @@
+"""Operations: one module per family, each function validates, acts and answers.
+
+`OPERATIONS` is the whole of what this endpoint can do. An operation that is not in it is refused by name
+(`NotBuiltError`); nothing is answered with a success that did not happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ddbproof.reference_impl.api import backups, batches, items, reads, recovery, restores, tables
+from ddbproof.reference_impl.api.call import Call
+
+Operation = Callable[[Call, dict[str, Any]], dict[str, Any]]
+
+OPERATIONS: dict[str, Operation] = {
+    "BatchGetItem": batches.batch_get_item,
+    "BatchWriteItem": batches.batch_write_item,
+    "CreateBackup": backups.create_backup,
+    "CreateTable": tables.create_table,
+    "DeleteBackup": backups.delete_backup,
+    "DeleteItem": items.delete_item,
+    "DeleteTable": tables.delete_table,
+    "DescribeBackup": backups.describe_backup,
+    "DescribeContinuousBackups": recovery.describe_continuous_backups,
+    "DescribeTable": tables.describe_table,
+    "GetItem": items.get_item,
+    "ListBackups": backups.list_backups,
+    "ListTables": tables.list_tables,
+    "PutItem": items.put_item,
+    "Query": reads.query,
+    "RestoreTableFromBackup": restores.restore_table_from_backup,
+    "RestoreTableToPointInTime": restores.restore_table_to_point_in_time,
+    "Scan": reads.scan,
+    "UpdateContinuousBackups": recovery.update_continuous_backups,
+    "UpdateItem": items.update_item,
+    "UpdateTable": tables.update_table,
+}

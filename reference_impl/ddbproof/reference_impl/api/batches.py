@@ -1,0 +1,125 @@
+"""Batches: BatchGetItem and BatchWriteItem.
+
+A batch is a bundle of independent single requests (AP-02): everything is checked first, then done item by
+item. Nothing throttles here, so UnprocessedItems is always empty, and UnprocessedKeys appears only when an
+answer would pass 16 MB.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ddbproof.reference_impl.api.call import Call, refuse_unbuilt, usable_table
+from ddbproof.reference_impl.api.capacity import consumed_capacity, read_units, write_units
+from ddbproof.reference_impl.api.items import checked_size, encode_item, key_bytes
+from ddbproof.reference_impl.cluster.records import TableRecord
+from ddbproof.reference_impl.errors import ValidationError
+from ddbproof.reference_impl.expressions import Bindings, compile_projection
+from ddbproof.reference_impl.values.keys import encode_key, validate_item_key
+
+MOST_KEYS = 100
+MOST_WRITES = 25
+ANSWER_BYTES = 16 * 1024 * 1024
+
+_decode = msgspec.json.Decoder(dict[str, dict[str, Any]]).decode
+
+
+def batch_get_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
+    """BatchGetItem: up to 100 items by key, found ones only, in no promised order."""
+    requests = parameters["RequestItems"]
+    if sum(len(request["Keys"]) for request in requests.values()) > MOST_KEYS:
+        raise ValidationError("Too many items requested for the BatchGetItem call")
+    prepared = [_prepare_gets(call, name, request) for name, request in requests.items()]
+    responses: dict[str, list[Any]] = {}
+    unprocessed: dict[str, Any] = {}
+    consumed: list[dict[str, Any]] = []
+    answer_bytes = 0
+    for name, request, record, keys in prepared:
+        consistent = request.get("ConsistentRead", False)
+        text = request.get("ProjectionExpression")
+        bindings = Bindings(request.get("ExpressionAttributeNames"), None)
+        found = responses.setdefault(name, [])
+        units = 0.0
+        for position, key in enumerate(keys):
+            if answer_bytes >= ANSWER_BYTES:
+                unprocessed[name] = {**request, "Keys": request["Keys"][position:]}
+                break
+            image = call.region.store(record.table_id).read(key, consistent=consistent)
+            units += read_units(0 if image is None else image.size_bytes, consistent=consistent)
+            if image is not None:
+                answer_bytes += image.size_bytes
+                found.append(
+                    msgspec.Raw(image.item)
+                    if text is None
+                    else compile_projection(text).apply(_decode(image.item), bindings)
+                )
+        consumed += _consumed(record, parameters, units)
+    return {
+        "Responses": responses,
+        "UnprocessedKeys": unprocessed,
+        **({"ConsumedCapacity": consumed} if consumed else {}),
+    }
+
+
+def _prepare_gets(
+    call: Call, name: str, request: dict[str, Any]
+) -> tuple[str, dict[str, Any], TableRecord, list[bytes]]:
+    refuse_unbuilt("BatchGetItem", request, ("AttributesToGet",))
+    text = request.get("ProjectionExpression")
+    Bindings(request.get("ExpressionAttributeNames"), None).check_unused(
+        None if text is None else compile_projection(text)
+    )
+    record = usable_table(call, name)
+    keys = [key_bytes(record.key_schema, key) for key in request["Keys"]]
+    _refuse_duplicates(keys)
+    return name, request, record, keys
+
+
+def batch_write_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
+    """BatchWriteItem: up to 25 puts and deletes, each atomic by itself, without conditions."""
+    requests = parameters["RequestItems"]
+    if sum(len(writes) for writes in requests.values()) > MOST_WRITES:
+        raise ValidationError("Too many items requested for the BatchWriteItem call")
+    prepared = [(usable_table(call, name), writes) for name, writes in requests.items()]
+    planned = [(record, [_prepare_write(record, write) for write in writes]) for record, writes in prepared]
+    for _, writes in planned:
+        _refuse_duplicates([key for key, _, _ in writes])
+    consumed: list[dict[str, Any]] = []
+    for record, writes in planned:
+        store = call.region.store(record.table_id)
+        units = 0.0
+        for key, item, size_bytes in writes:
+            old = store.write(key, item, size_bytes, call.now_milliseconds)
+            units += write_units(0 if old is None else old.size_bytes, size_bytes)
+        consumed += _consumed(record, parameters, units)
+    return {"UnprocessedItems": {}, **({"ConsumedCapacity": consumed} if consumed else {})}
+
+
+def _prepare_write(record: TableRecord, write: dict[str, Any]) -> tuple[bytes, bytes | None, int]:
+    put, delete = write.get("PutRequest"), write.get("DeleteRequest")
+    if (put is None) == (delete is None):
+        raise ValidationError(
+            "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the "
+            "supported datatypes"
+            if put is not None
+            else "A write request must have a PutRequest or a DeleteRequest"
+        )
+    if put is not None:
+        item = put["Item"]
+        size_bytes = checked_size(item)
+        validate_item_key(record.key_schema, item)
+        return encode_key(record.key_schema, item), encode_item(item), size_bytes
+    assert delete is not None
+    return key_bytes(record.key_schema, delete["Key"]), None, 0
+
+
+def _refuse_duplicates(keys: list[bytes]) -> None:
+    if len(set(keys)) != len(keys):
+        raise ValidationError("Provided list of item keys contains duplicates")
+
+
+def _consumed(record: TableRecord, parameters: dict[str, Any], units: float) -> list[dict[str, Any]]:
+    found = consumed_capacity(record, parameters, units)
+    return [found["ConsumedCapacity"]] if found else []

@@ -1,0 +1,190 @@
+"""Single items: GetItem, PutItem, UpdateItem, DeleteItem.
+
+Claims: RC-01 (an answer of 200 means the write is done), RC-03 and RC-07 (strongly consistent reads), RC-08
+(a condition is evaluated and applied atomically: one request runs at a time), PART-13, PART-14 (sizes).
+An item is checked, made canonical and encoded once, when it is put; a read answers with the stored bytes.
+The older parameters (Expected, AttributeUpdates, AttributesToGet) are not built and refused by name.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ddbproof.reference_impl.api.call import Call, refuse_unbuilt, usable_table
+from ddbproof.reference_impl.api.capacity import consumed_capacity, read_units, write_units
+from ddbproof.reference_impl.cluster.records import TableRecord
+from ddbproof.reference_impl.errors import CallerError, ValidationError
+from ddbproof.reference_impl.expressions import (
+    Bindings,
+    CompiledCondition,
+    compile_condition,
+    compile_projection,
+    compile_update,
+)
+from ddbproof.reference_impl.storage.items import Image
+from ddbproof.reference_impl.values.attribute import Item, item_size, normalise_item
+from ddbproof.reference_impl.values.keys import (
+    KeySchema,
+    encode_key,
+    validate_item_key,
+    validate_key,
+)
+
+LARGEST_ITEM_BYTES = 400 * 1024
+
+_LEGACY = ("Expected", "ConditionalOperator", "AttributeUpdates", "AttributesToGet")
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(dict[str, dict[str, Any]]).decode
+
+
+def encode_item(item: Item) -> bytes:
+    """The stored form of an item."""
+    return _encode(item)
+
+
+def decode_item(image: Image | None) -> Item | None:
+    """A stored item as a dictionary of its own, or None."""
+    return None if image is None else _decode(image.item)
+
+
+def get_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
+    """GetItem."""
+    refuse_unbuilt("GetItem", parameters, _LEGACY)
+    bindings = Bindings(parameters.get("ExpressionAttributeNames"), None)
+    text = parameters.get("ProjectionExpression")
+    projection = None if text is None else compile_projection(text)
+    bindings.check_unused(projection)
+    record = usable_table(call, parameters["TableName"])
+    key = key_bytes(record.key_schema, parameters["Key"])
+    consistent = parameters.get("ConsistentRead", False)
+    image = call.region.store(record.table_id).read(key, consistent=consistent)
+    size = 0 if image is None else image.size_bytes
+    answer = consumed_capacity(record, parameters, read_units(size, consistent=consistent))
+    if image is None:
+        return answer
+    if projection is None:
+        answer["Item"] = msgspec.Raw(image.item)
+    else:
+        answer["Item"] = projection.apply(_decode(image.item), bindings)
+    return answer
+
+
+def put_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
+    """PutItem. Raises ConditionalCheckFailedException."""
+    refuse_unbuilt("PutItem", parameters, _LEGACY)
+    return_values = parameters.get("ReturnValues", "NONE")
+    if return_values not in ("NONE", "ALL_OLD"):
+        raise ValidationError("ReturnValues can only be ALL_OLD or NONE")
+    bindings, condition = _condition(parameters)
+    item = parameters["Item"]
+    size_bytes = checked_size(item)
+    record = usable_table(call, parameters["TableName"])
+    validate_item_key(record.key_schema, item)
+    key = encode_key(record.key_schema, item)
+    _check_condition(call, record, key, condition, bindings, parameters)
+    old = call.region.store(record.table_id).write(key, encode_item(item), size_bytes, call.now_milliseconds)
+    answer = consumed_capacity(record, parameters, write_units(_size(old), size_bytes))
+    if return_values == "ALL_OLD" and old is not None:
+        answer["Attributes"] = msgspec.Raw(old.item)
+    return answer
+
+
+def delete_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
+    """DeleteItem. Raises ConditionalCheckFailedException; deleting what is not there succeeds."""
+    refuse_unbuilt("DeleteItem", parameters, _LEGACY)
+    return_values = parameters.get("ReturnValues", "NONE")
+    if return_values not in ("NONE", "ALL_OLD"):
+        raise ValidationError("ReturnValues can only be ALL_OLD or NONE")
+    bindings, condition = _condition(parameters)
+    record = usable_table(call, parameters["TableName"])
+    key = key_bytes(record.key_schema, parameters["Key"])
+    _check_condition(call, record, key, condition, bindings, parameters)
+    old = call.region.store(record.table_id).write(key, None, 0, call.now_milliseconds)
+    answer = consumed_capacity(record, parameters, write_units(_size(old), 0))
+    if return_values == "ALL_OLD" and old is not None:
+        answer["Attributes"] = msgspec.Raw(old.item)
+    return answer
+
+
+def update_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
+    """UpdateItem: changes an item, or makes it when it is not there. Raises ConditionalCheckFailedException."""
+    refuse_unbuilt("UpdateItem", parameters, _LEGACY)
+    text = parameters.get("UpdateExpression")
+    update = None if text is None else compile_update(text)
+    bindings, condition = _condition(parameters, update)
+    record = usable_table(call, parameters["TableName"])
+    schema = record.key_schema
+    key = key_bytes(schema, parameters["Key"])
+    old_image = _check_condition(call, record, key, condition, bindings, parameters)
+    old = decode_item(old_image)
+    before = dict(parameters["Key"]) if old is None else old
+    result = None if update is None else update.apply(before, bindings, schema)
+    new = before if result is None else result.item
+    size_bytes = item_size(new)
+    if size_bytes > LARGEST_ITEM_BYTES:
+        raise ValidationError("Item size to update has exceeded the maximum allowed size")
+    encoded = encode_item(new)
+    call.region.store(record.table_id).write(key, encoded, size_bytes, call.now_milliseconds)
+    answer = consumed_capacity(record, parameters, write_units(_size(old_image), size_bytes))
+    attributes: Any = None
+    match parameters.get("ReturnValues", "NONE"):
+        case "ALL_OLD":
+            attributes = old
+        case "ALL_NEW":
+            attributes = msgspec.Raw(encoded)
+        case "UPDATED_OLD" if result is not None:
+            attributes = result.updated_old
+        case "UPDATED_NEW" if result is not None:
+            attributes = result.updated_new
+    if attributes:
+        answer["Attributes"] = attributes
+    return answer
+
+
+def key_bytes(schema: KeySchema, key: Item) -> bytes:
+    """The encoded primary key of a request; raises ValidationError unless it fits the schema exactly."""
+    normalise_item(key)
+    validate_key(schema, key)
+    return encode_key(schema, key)
+
+
+def checked_size(item: Item) -> int:
+    """Makes the item canonical in place; returns its size in bytes, at most 400 KB (PART-14)."""
+    size_bytes = normalise_item(item)
+    if size_bytes > LARGEST_ITEM_BYTES:
+        raise ValidationError("Item size has exceeded the maximum allowed size")
+    return size_bytes
+
+
+def _size(image: Image | None) -> int:
+    return 0 if image is None else image.size_bytes
+
+
+def _condition(parameters: dict[str, Any], *others: Any) -> tuple[Bindings, CompiledCondition | None]:
+    bindings = Bindings(
+        parameters.get("ExpressionAttributeNames"), parameters.get("ExpressionAttributeValues")
+    )
+    text = parameters.get("ConditionExpression")
+    condition = None if text is None else compile_condition(text)
+    bindings.check_unused(condition, *others)
+    return bindings, condition
+
+
+def _check_condition(
+    call: Call,
+    record: TableRecord,
+    key: bytes,
+    condition: CompiledCondition | None,
+    bindings: Bindings,
+    parameters: dict[str, Any],
+) -> Image | None:
+    """The item as it is; raises ConditionalCheckFailedException when the condition is false for it."""
+    image = call.region.store(record.table_id).read(key, consistent=True)
+    if condition is not None and not condition.evaluate(decode_item(image) or {}, bindings):
+        extra: dict[str, Any] = {}
+        if parameters.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and image is not None:
+            extra["Item"] = msgspec.Raw(image.item)
+        raise CallerError("ConditionalCheckFailedException", "The conditional request failed", extra=extra)
+    return image

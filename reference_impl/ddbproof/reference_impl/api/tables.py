@@ -1,0 +1,219 @@
+"""Tables: CreateTable, DescribeTable, ListTables, UpdateTable, DeleteTable.
+
+Claims: CTL-01 (states), CTL-03 (deletion protection), PART-13 (only keys are typed), BK-16 (the SYSTEM
+backup of a deleted table with point-in-time recovery). Replica changes of UpdateTable are in `replicas`.
+Not built and refused by name: indexes, streams, tags, encryption settings, warm and on-demand throughput,
+resource policies, tables that join a global table of another account.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ddbproof.reference_impl.api import replicas
+from ddbproof.reference_impl.api.backups import keep_system_backup
+from ddbproof.reference_impl.api.capacity import capacity_of
+from ddbproof.reference_impl.api.call import (
+    Call,
+    check_table_name,
+    existing_table,
+    refuse_unbuilt,
+    table_arn,
+    table_name,
+)
+from ddbproof.reference_impl.api.describe import table_description
+from ddbproof.reference_impl.cluster.records import TableRecord
+from ddbproof.reference_impl.errors import CallerError, NotBuiltError, ValidationError
+from ddbproof.reference_impl.values.keys import KeySchema
+
+_INVALID = "One or more parameter values were invalid: "
+_UNBUILT_AT_CREATION = (
+    "LocalSecondaryIndexes",
+    "GlobalSecondaryIndexes",
+    "Tags",
+    "WarmThroughput",
+    "ResourcePolicy",
+    "OnDemandThroughput",
+    "GlobalTableSourceArn",
+    "GlobalTableSettingsReplicationMode",
+)
+_UNBUILT_IN_UPDATE = (
+    "GlobalSecondaryIndexUpdates",
+    "OnDemandThroughput",
+    "WarmThroughput",
+    "GlobalTableWitnessUpdates",
+    "GlobalTableSettingsReplicationMode",
+)
+
+
+def create_table(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
+    """CreateTable. Raises ResourceInUseException when the name is taken."""
+    name = table_name(call, parameters["TableName"])
+    if name is None:
+        raise ValidationError("CreateTable: the ARN's Region is not the endpoint's")
+    refuse_unbuilt("CreateTable", parameters, _UNBUILT_AT_CREATION)
+    _refuse_switched_on("CreateTable", parameters)
+    key_schema = _key_schema(parameters)
+    capacity = capacity_of(parameters.get("BillingMode", "PROVISIONED"), parameters.get("ProvisionedThroughput"))
+    if call.region.find_table(call.account, name) is not None:
+        raise CallerError("ResourceInUseException", f"Table already exists: {name}")
+    now = call.now_milliseconds
+    record = TableRecord(
+        table_id=call.cluster.new_id(),
+        name=name,
+        arn=table_arn(call.region.name, call.account, name),
+        key_schema=key_schema,
+        attribute_definitions=tuple(parameters["AttributeDefinitions"]),
+        key_elements=tuple(parameters["KeySchema"]),
+        created_at_milliseconds=now,
+        active_at_milliseconds=now + call.cluster.create_delay_milliseconds,
+        table_class=parameters.get("TableClass", "STANDARD"),
+        deletion_protection=parameters.get("DeletionProtectionEnabled", False),
+        **capacity,
+    )
+    call.region.add_table(call.account, record)
+    return {"TableDescription": table_description(call, record, status="CREATING")}
+
+
+def describe_table(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
+    """DescribeTable."""
+    return {"Table": table_description(call, existing_table(call, parameters["TableName"]))}
+
+
+def list_tables(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
+    """ListTables: names in order, paged by ExclusiveStartTableName."""
+    limit = parameters.get("Limit", 100)
+    start = parameters.get("ExclusiveStartTableName")
+    names = [record.name for record in call.region.tables(call.account)]
+    if start is not None:
+        check_table_name(start, "ExclusiveStartTableName")
+        names = [name for name in names if name.encode() > start.encode()]
+    answer: dict[str, Any] = {"TableNames": names[:limit]}
+    if len(names) > limit:
+        answer["LastEvaluatedTableName"] = names[limit - 1]
+    return answer
+
+
+def update_table(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
+    """UpdateTable: capacity, table class, deletion protection, replicas."""
+    refuse_unbuilt("UpdateTable", parameters, _UNBUILT_IN_UPDATE)
+    _refuse_switched_on("UpdateTable", parameters)
+    if parameters.get("MultiRegionConsistency", "EVENTUAL") != "EVENTUAL":
+        raise NotBuiltError("UpdateTable with MultiRegionConsistency STRONG")
+    record = existing_table(call, parameters["TableName"])
+    _check_changeable(call, record)
+    changes = _setting_changes(call, record, parameters)
+    replica_updates = parameters.get("ReplicaUpdates")
+    if not changes and not replica_updates:
+        raise ValidationError(
+            "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "
+            "GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required"
+        )
+    if replica_updates:
+        replicas.check_updates(call, record, replica_updates)
+    if changes:
+        record = call.region.change_table(
+            record.table_id,
+            updating_until_milliseconds=call.now_milliseconds + call.cluster.create_delay_milliseconds,
+            **changes,
+        )
+        replicas.synchronise_settings(call, record, changes)
+    if replica_updates:
+        record = replicas.apply_updates(call, record, replica_updates)
+    return {"TableDescription": table_description(call, record, status="UPDATING")}
+
+
+def delete_table(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
+    """DeleteTable; no error when the table is being deleted already (CTL-01)."""
+    record = existing_table(call, parameters["TableName"])
+    now = call.now_milliseconds
+    status = record.status(now)
+    if status == "CREATING":
+        raise _in_use(f"Table is being created: {record.name}")
+    if status == "UPDATING":
+        raise _in_use(f"Table is being updated: {record.name}")
+    if record.deletion_protection:
+        raise ValidationError(
+            "Resource cannot be deleted as it is currently protected against deletion. "
+            "Disable deletion protection first."
+        )
+    if any(
+        backup.table.table_id == record.table_id and backup.status(now) == "CREATING"
+        for backup in call.region.backups(call.account)
+    ):
+        raise _in_use(f"A backup of the table is being created: {record.name}")
+    if status != "DELETING":
+        if record.recovery is not None:
+            keep_system_backup(call, record)
+        record = call.cluster.delete_table(call.region, record, now)
+    return {"TableDescription": table_description(call, record, status="DELETING")}
+
+
+def _in_use(detail: str) -> CallerError:
+    return CallerError(
+        "ResourceInUseException", f"Attempt to change a resource which is still in use: {detail}"
+    )
+
+
+def _check_changeable(call: Call, record: TableRecord) -> None:
+    status = record.status(call.now_milliseconds)
+    if status == "ACTIVE":
+        return
+    doing = {"CREATING": "created", "UPDATING": "updated", "DELETING": "deleted"}[status]
+    raise _in_use(f"Table is being {doing}: {record.name}")
+
+
+def _refuse_switched_on(operation: str, parameters: dict[str, Any]) -> None:
+    if parameters.get("StreamSpecification", {}).get("StreamEnabled"):
+        raise NotBuiltError(f"{operation} with StreamSpecification")
+    if parameters.get("SSESpecification", {}).get("Enabled"):
+        raise NotBuiltError(f"{operation} with SSESpecification")
+
+
+def _key_schema(parameters: dict[str, Any]) -> KeySchema:
+    elements = parameters["KeySchema"]
+    names = [element["AttributeName"] for element in elements]
+    kinds = [element["KeyType"] for element in elements]
+    if kinds[0] != "HASH":
+        raise ValidationError(
+            "Invalid KeySchema: The first KeySchemaElement is not a HASH key type"
+        )
+    if len(kinds) > 1 and kinds[1] != "RANGE":
+        raise ValidationError(
+            "Invalid KeySchema: The second KeySchemaElement is not a RANGE key type"
+        )
+    if len(names) > 1 and names[0] == names[1]:
+        raise ValidationError(
+            "Both the Hash Key and the Range Key element in the KeySchema have the same name"
+        )
+    types = {
+        definition["AttributeName"]: definition["AttributeType"]
+        for definition in parameters["AttributeDefinitions"]
+    }
+    missing = [name for name in names if name not in types]
+    if missing:
+        raise ValidationError(
+            f"{_INVALID}Some index key attributes are not defined in AttributeDefinitions. "
+            f"Keys: [{', '.join(missing)}], AttributeDefinitions: [{', '.join(types)}]"
+        )
+    if len(types) != len(names):
+        raise ValidationError(
+            f"{_INVALID}Number of attributes in KeySchema does not exactly match number of attributes "
+            "defined in AttributeDefinitions"
+        )
+    sort_key = names[1] if len(names) > 1 else None
+    return KeySchema(names[0], types[names[0]], sort_key, types[sort_key] if sort_key else None)
+
+
+def _setting_changes(call: Call, record: TableRecord, parameters: dict[str, Any]) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    if "BillingMode" in parameters or "ProvisionedThroughput" in parameters:
+        billing_mode = parameters.get("BillingMode", record.billing_mode)
+        changes = capacity_of(billing_mode, parameters.get("ProvisionedThroughput"))
+        if billing_mode != record.billing_mode:
+            changes["billing_changed_at_milliseconds"] = call.now_milliseconds
+    if "DeletionProtectionEnabled" in parameters:
+        changes["deletion_protection"] = parameters["DeletionProtectionEnabled"]
+    if "TableClass" in parameters:
+        changes["table_class"] = parameters["TableClass"]
+    return changes

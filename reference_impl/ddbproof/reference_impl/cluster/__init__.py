@@ -1,0 +1,1 @@
+"""Regions, tables and what happens between them."""

@@ -1,0 +1,56 @@
+"""What the API needs of the machinery below it.
+
+The API modules see a table's data only through `TableStore`. Today one log and one fold stand behind it;
+the replicated cluster (partitions, three AZs, leases) will stand behind the same methods, so it changes the
+inside only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from ddbproof.model.kernel.versions import Version
+from ddbproof.reference_impl.storage.items import Image
+
+
+class TableStore(Protocol):
+    """The data of one table in one Region.
+
+    Keys are encoded primary keys (values.keys). `consistent` asks for a strongly consistent read (RC-03);
+    without it an answer may lag. `now_milliseconds` is the request's instant.
+    """
+
+    def read(self, key: bytes, *, consistent: bool) -> Image | None:
+        """The item under `key`."""
+
+    def range(
+        self, start: bytes, end: bytes | None, *, reverse: bool, consistent: bool
+    ) -> Iterator[tuple[bytes, Image]]:
+        """Items with start <= key < end in key order, or against it."""
+
+    def write(self, key: bytes, item: bytes | None, size_bytes: int, now_milliseconds: int) -> Image | None:
+        """Put `item` (canonical JSON), or delete when it is None; returns what was there before.
+
+        Acknowledged when it returns. Deleting what is not there is acknowledged and changes nothing.
+        """
+
+    def receive(
+        self, key: bytes, item: bytes | None, size_bytes: int, version: Version, now_milliseconds: int
+    ) -> bool:
+        """Apply a change from another Region if its version supersedes; False when it lost (ME-04)."""
+
+    def versions(self) -> Iterable[tuple[bytes, bytes | None, int, Version]]:
+        """Every live item and tombstone as (key, item, size, version): what a new replica is filled from."""
+
+    @property
+    def log_length(self) -> int:
+        """How many changes have been applied."""
+
+    @property
+    def item_count(self) -> int:
+        """Live items."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Sum of the sizes of the live items."""

@@ -1,0 +1,106 @@
+"""A Region: its metadata, its archive, and the store behind each table.
+
+Everything of a Region is reached through this object, and nothing of another Region is: what crosses a
+border goes through `cluster.Cluster`, where it can be delayed and, later, cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ddbproof.reference_impl.cluster.interfaces import TableStore
+from ddbproof.reference_impl.cluster.metadata import BackupPut, BackupRemoved, Metadata, TablePut, TableRemoved
+from ddbproof.reference_impl.cluster.records import BackupRecord, TableRecord
+from ddbproof.reference_impl.cluster.table_store import SingleLogTable
+from ddbproof.reference_impl.storage.archive import Archive
+from ddbproof.reference_impl.storage.log import Entry
+
+OfferToOthers = Callable[["Region", str, Entry], None]
+
+
+class Region:
+    """One Region. `number` orders Regions for the tie-break of versions (ME-05)."""
+
+    def __init__(self, name: str, number: int, offer: OfferToOthers) -> None:
+        self.name = name
+        self.number = number
+        self.metadata = Metadata()
+        self.archive = Archive()
+        self._offer = offer
+        self._stores: dict[str, TableStore] = {}
+
+    # -- tables ---------------------------------------------------------------------------------------
+
+    def find_table(self, account: str, name: str) -> TableRecord | None:
+        """The table of that name, in whatever state, or None."""
+        table_id = self.metadata.catalog.names.get((account, name))
+        return None if table_id is None else self.metadata.catalog.tables[table_id][1]
+
+    def table_by_id(self, table_id: str) -> TableRecord | None:
+        """The table of that id, or None once it is gone."""
+        found = self.metadata.catalog.tables.get(table_id)
+        return None if found is None else found[1]
+
+    def tables(self, account: str) -> list[TableRecord]:
+        """The account's tables by name, in the order of the names' UTF-8 bytes."""
+        mine = [record for owner, record in self.metadata.catalog.tables.values() if owner == account]
+        return sorted(mine, key=lambda record: record.name.encode())
+
+    def add_table(self, account: str, record: TableRecord) -> TableStore:
+        """Make the table and its empty store."""
+        table_id = record.table_id
+        log = self.archive.open(table_id)
+        store = SingleLogTable(log, self.number, lambda entry: self._offer(self, table_id, entry))
+        self._stores[table_id] = store
+        self.put_table(account, record)
+        return store
+
+    def put_table(self, account: str, record: TableRecord) -> None:
+        """Replace the table's record."""
+        self.metadata.append(TablePut(account, record))
+
+    def change_table(self, table_id: str, **changes: object) -> TableRecord:
+        """Replace members of the table's record; returns the new one."""
+        account, record = self.metadata.catalog.tables[table_id]
+        changed = record.change(**changes)
+        self.put_table(account, changed)
+        return changed
+
+    def remove_table(self, table_id: str) -> None:
+        """The table is gone: free the name, drop the store, keep the log if a backup needs it."""
+        self.metadata.append(TableRemoved(table_id))
+        del self._stores[table_id]
+        self._release_log(table_id)
+
+    def store(self, table_id: str) -> TableStore:
+        """The data of a table that exists."""
+        return self._stores[table_id]
+
+    # -- backups --------------------------------------------------------------------------------------
+
+    def find_backup(self, account: str, arn: str) -> BackupRecord | None:
+        """The account's backup of that ARN, or None."""
+        owner, record = self.metadata.catalog.backups.get(arn, (None, None))
+        return record if owner == account else None
+
+    def backups(self, account: str) -> Iterator[BackupRecord]:
+        """The account's backups in the order in which they were made."""
+        return (record for owner, record in self.metadata.catalog.backups.values() if owner == account)
+
+    def put_backup(self, account: str, record: BackupRecord) -> None:
+        """Keep a new backup."""
+        self.metadata.append(BackupPut(account, record))
+
+    def remove_backup(self, arn: str) -> None:
+        """Forget a backup, and the log that only it needed."""
+        _, record = self.metadata.catalog.backups[arn]
+        self.metadata.append(BackupRemoved(arn))
+        self._release_log(record.table.table_id)
+
+    def _release_log(self, table_id: str) -> None:
+        catalog = self.metadata.catalog
+        needed = table_id in catalog.tables or any(
+            backup.table.table_id == table_id for _, backup in catalog.backups.values()
+        )
+        if not needed:
+            self.archive.release(table_id)

@@ -1,0 +1,93 @@
+"""A table on one log: the first machinery behind `TableStore`.
+
+A change becomes an entry, the entry is appended to the log, and only then folded into the items: the fold
+can always be thrown away and made again. There is one copy and no lag, so every read is strongly
+consistent. What is missing, and comes with the replicated cluster: three AZs, partitions, failover and
+lawful staleness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from ddbproof.model.kernel.versions import Version, first_version, next_version, supersedes
+from ddbproof.reference_impl.storage.items import Fold, Image
+from ddbproof.reference_impl.storage.log import Entry, Log
+
+Offer = Callable[[Entry], None]
+
+
+class SingleLogTable:
+    """See `TableStore`. `offer` is called with each locally written entry, for replication."""
+
+    def __init__(self, log: Log, region_number: int, offer: Offer) -> None:
+        self._log = log
+        self._region_number = region_number
+        self._offer = offer
+        self.fold = Fold()
+
+    def read(self, key: bytes, *, consistent: bool) -> Image | None:  # noqa: ARG002 - no replica lags yet
+        """See `TableStore.read`."""
+        return self.fold.items.get(key)
+
+    def range(
+        self,
+        start: bytes,
+        end: bytes | None,
+        *,
+        reverse: bool,
+        consistent: bool,  # noqa: ARG002 - no replica lags yet
+    ) -> Iterator[tuple[bytes, Image]]:
+        """See `TableStore.range`."""
+        return self.fold.items.range(start, end, reverse=reverse)
+
+    def write(self, key: bytes, item: bytes | None, size_bytes: int, now_milliseconds: int) -> Image | None:
+        """See `TableStore.write`."""
+        if item is None and self.fold.items.get(key) is None:
+            return None
+        stored = self.fold.version_of(key)
+        version = (
+            first_version(now_milliseconds, self._region_number)
+            if stored is None
+            else next_version(stored, now_milliseconds, self._region_number)
+        )
+        entry = Entry(key, item, size_bytes, version, now_milliseconds)
+        old = self._append(entry)
+        self._offer(entry)
+        return old
+
+    def receive(
+        self, key: bytes, item: bytes | None, size_bytes: int, version: Version, now_milliseconds: int
+    ) -> bool:
+        """See `TableStore.receive`."""
+        stored = self.fold.version_of(key)
+        if stored is not None and not supersedes(version, stored):
+            return False
+        self._append(Entry(key, item, size_bytes, version, now_milliseconds))
+        return True
+
+    def _append(self, entry: Entry) -> Image | None:
+        self._log.append(len(self._log), entry)
+        return self.fold.apply(entry)
+
+    def versions(self) -> Iterable[tuple[bytes, bytes | None, int, Version]]:
+        """See `TableStore.versions`."""
+        for key, image in self.fold.items.range(b"", None):
+            yield key, image.item, image.size_bytes, image.version
+        for key, version in self.fold.tombstones.items():
+            yield key, None, 0, version
+
+    @property
+    def log_length(self) -> int:
+        """See `TableStore.log_length`."""
+        return len(self._log)
+
+    @property
+    def item_count(self) -> int:
+        """See `TableStore.item_count`."""
+        return len(self.fold.items)
+
+    @property
+    def size_bytes(self) -> int:
+        """See `TableStore.size_bytes`."""
+        return self.fold.size_bytes
