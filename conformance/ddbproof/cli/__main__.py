@@ -1,0 +1,5 @@
+"""`python -m ddbproof.cli` is the same as `ddbproof`."""
+
+from ddbproof.cli import main
+
+main()

@@ -1,0 +1,78 @@
+"""The command line: which commands there are, and how every error leaves the process.
+
+Commands are named as text and imported when they are used, so `ddbproof --help` stays quick and `ddbproof
+claims` never loads a server. Options may also stand in `[tool.ddbproof]` of a pyproject.toml. A person sees
+one line of cause and a hint; a traceback is shown only for our own errors, with exit code 5.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from importlib.metadata import version
+
+from cyclopts import App, CycloptsError
+from cyclopts.config import Toml
+from rich.console import Console
+
+from ddbproof.cli.errors import ExitCode
+
+_HELP = """Know that a DynamoDB-compatible store survives an AZ, converges across Regions and restores the right second.
+
+Exit codes: 0 ok, 1 violations, 2 usage or empty selection, 3 target unreachable, 4 inconclusive only, 5 our own error, 130 interrupted.
+"""
+
+
+def build_app() -> App:
+    """The command tree."""
+    app = App(
+        name="ddbproof",
+        help=_HELP,
+        version=lambda: version("ddbproof"),
+        config=Toml(
+            "pyproject.toml", root_keys=("tool", "ddbproof"), search_parents=True, must_exist=False
+        ),
+    )
+    app.command("ddbproof.cli.conform:conform", name="conform")
+    app.command("ddbproof.cli.serve:serve", name="serve")
+    app.command("ddbproof.cli.clock:clock", name="clock")
+    app.command("ddbproof.cli.report:report", name="report")
+    app.command("ddbproof.cli.claims:claims", name="claims")
+    app.command("ddbproof.cli.targets:app", name="targets")
+    return app
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command; returns its exit code and never lets an exception out."""
+    app = build_app()
+    app.suppress_keyboard_interrupt = False
+    try:
+        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        return _complain(str(error), None, "ddbproof --help", ExitCode.USAGE)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        sys.stderr.close()
+        return ExitCode.OK
+    except Exception as error:
+        if hasattr(error, "hint") and hasattr(error, "cause"):
+            exit_code = getattr(error, "exit_code", ExitCode.USAGE)
+            return _complain(str(error), error.cause, error.hint, exit_code)
+        traceback.print_exc()
+        return _complain(
+            f"internal error: {error!r}", None, "this is a bug in ddbproof, please report it", ExitCode.OUR_ERROR
+        )
+    return int(code or 0)
+
+
+def _complain(message: str, cause: str | None, hint: str | None, exit_code: int) -> int:
+    console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    console.print(f"error: {message.strip()}", style="bold red")
+    if cause:
+        console.print(f"cause: {cause}")
+    if hint:
+        console.print(f"hint:  {hint}")
+    return int(exit_code)

@@ -1,0 +1,1 @@
+"""The judge: one suite that tells what a DynamoDB-compatible endpoint keeps of DynamoDB's promises."""

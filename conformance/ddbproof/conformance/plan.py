@@ -1,0 +1,70 @@
+"""What a run is: the target, the selection and the seed.
+
+A `Plan` is made once, by the command line or by a test, and handed to `judge`. It holds everything that
+determines a run, so that two runs with equal plans against equal targets do the same requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A key pair to sign with. Never printed, never written to a report."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ControlAccess:
+    """Where the tester's hand of a target is: base URL and token (only the reference endpoint has one)."""
+
+    url: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An endpoint under judgement.
+
+    `endpoints` maps Region to base URL; the first Region is the one single-Region tests use. `control` is
+    there only where time (and later faults) are under the tester's control. `defect` names a planted defect
+    that a relay in front of the target commits, None in every honest run.
+    """
+
+    name: str
+    endpoints: Mapping[str, str]
+    credentials: Credentials
+    version: str | None = None
+    control: ControlAccess | None = None
+    profile: str | None = None
+    defect: str | None = None
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Regions in order of preference."""
+        return tuple(self.endpoints)
+
+    @property
+    def clock(self) -> str:
+        """`movable` where the tester may move the endpoint's time, else `fixed`."""
+        return "movable" if self.control is not None else "fixed"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run: `target`, `seed`, the `prefix` of every resource it creates, and what is selected.
+
+    `select` holds claim ids, claim id patterns (`PI-*`) or parts of test names; `areas` holds area keys of
+    the claims registry. Empty means everything. A test is run when it matches both.
+    """
+
+    target: Target
+    seed: int
+    prefix: str
+    select: tuple[str, ...] = ()
+    areas: tuple[str, ...] = ()
