@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 
 from ddbproof.model.kernel.versions import Version, first_version, next_version, supersedes
 
-versions = st.builds(
-    Version, timestamp_milliseconds=st.integers(0, 5), region_number=st.integers(0, 3)
-)
+versions = st.builds(Version, timestamp_milliseconds=st.integers(0, 5), region_number=st.integers(0, 3))
 
 
 def merge(stored: Version, incoming: Version) -> Version:

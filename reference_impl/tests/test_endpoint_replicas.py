@@ -26,9 +26,7 @@ class World:
 
     def __init__(self, *also: str) -> None:
         self.clock = Clock(frozen_at_milliseconds=1_800_000_000_000)
-        self.endpoint = ReferenceEndpoint(
-            EndpointOptions(replication_delay_seconds=DELAY), clock=self.clock
-        )
+        self.endpoint = ReferenceEndpoint(EndpointOptions(replication_delay_seconds=DELAY), clock=self.clock)
         self.create()
         for region in also:
             self.add(region)
@@ -62,7 +60,11 @@ class World:
 
     def value(self, region: str, key: str = "a") -> str | None:
         answer = self.call(
-            "GetItem", region, TableName="songs", Key={"pk": {"S": key}}, ConsistentRead=True,
+            "GetItem",
+            region,
+            TableName="songs",
+            Key={"pk": {"S": key}},
+            ConsistentRead=True,
             ProjectionExpression="v",
         )
         return answer["Item"]["v"]["S"] if "Item" in answer else None

@@ -19,7 +19,7 @@ VIRGINIA, IRELAND, TOKYO = "us-east-1", "eu-west-1", "ap-northeast-1"
 DAY = 86_400
 
 
-class Tester:
+class Handle:
     """One endpoint on a frozen clock, with short words for what the tests do."""
 
     def __init__(self, **options: Any) -> None:
@@ -66,7 +66,9 @@ class Tester:
         items = msgspec.json.decode(msgspec.json.encode(answer["Items"]))
         return {item["pk"]["S"]: item["v"]["S"] for item in items}
 
-    def restore(self, target: str, at: float | None = None, region: str = VIRGINIA, **more: Any) -> dict[str, Any]:
+    def restore(
+        self, target: str, at: float | None = None, region: str = VIRGINIA, **more: Any
+    ) -> dict[str, Any]:
         when = {"UseLatestRestorableTime": True} if at is None else {"RestoreDateTime": START + at}
         return self.call(
             "RestoreTableToPointInTime",
@@ -84,7 +86,7 @@ def refused(code: str) -> Any:
 
 def test_a_restore_shows_exactly_the_asked_second() -> None:
     """PI-11, RS-09, PI-22: overwritten and deleted items are as they were, later ones are absent."""
-    tester = Tester()
+    tester = Handle()
     tester.create(recovery=True)
     tester.at(10)
     tester.put("a", "one")
@@ -105,7 +107,7 @@ def test_a_restore_shows_exactly_the_asked_second() -> None:
 
 def test_the_window_is_enforced_at_both_ends() -> None:
     """PI-07, PI-08, PI-12: one second outside either end is InvalidRestoreTimeException, the ends are legal."""
-    tester = Tester()
+    tester = Handle()
     tester.create(recovery=True)
     tester.at(40 * DAY)
     assert tester.window() == (5 * DAY, 40 * DAY - 300)
@@ -118,7 +120,7 @@ def test_the_window_is_enforced_at_both_ends() -> None:
 
 def test_disabling_and_enabling_starts_again() -> None:
     """PI-15: nothing before the second enabling can be restored, and its start is restorable at once."""
-    tester = Tester()
+    tester = Handle()
     tester.create(recovery=True)
     tester.put("a", "one")
     tester.at(1000)
@@ -135,7 +137,7 @@ def test_disabling_and_enabling_starts_again() -> None:
 
 def test_a_smaller_period_discards_for_good() -> None:
     """PI-09, PI-10: growing again does not bring the dropped days back."""
-    tester = Tester()
+    tester = Handle()
     tester.create(recovery=True)
     tester.at(30 * DAY)
     tester.recovery(RecoveryPeriodInDays=7)
@@ -146,7 +148,7 @@ def test_a_smaller_period_discards_for_good() -> None:
 
 def test_the_start_of_the_window_as_shown_is_restorable() -> None:
     """PI-12: EarliestRestorableDateTime is shown in whole seconds and means the exact start."""
-    tester = Tester()
+    tester = Handle()
     tester.create()
     tester.at(10.3)
     tester.put("a", "before")
@@ -159,7 +161,7 @@ def test_the_start_of_the_window_as_shown_is_restorable() -> None:
 
 def test_a_restore_goes_to_a_new_table_only() -> None:
     """RS-01, PI-13."""
-    tester = Tester()
+    tester = Handle()
     tester.create(recovery=True)
     with refused("TableAlreadyExistsException"):
         tester.restore("songs")
@@ -167,7 +169,7 @@ def test_a_restore_goes_to_a_new_table_only() -> None:
 
 def test_a_restored_table_is_plain_and_independent() -> None:
     """RS-05, RS-10: no recovery, no protection, no replicas; neither table sees the other's later writes."""
-    tester = Tester()
+    tester = Handle()
     tester.create(recovery=True)
     tester.put("a", "one")
     tester.call("UpdateTable", TableName="songs", ReplicaUpdates=[{"Create": {"RegionName": IRELAND}}])
@@ -187,7 +189,7 @@ def test_a_restored_table_is_plain_and_independent() -> None:
 
 def test_a_backup_is_not_touched_by_what_comes_after() -> None:
     """BK-02, BK-09, RS-09: later writes, and even the table's deletion, leave the backup as it was."""
-    tester = Tester()
+    tester = Handle()
     tester.create()
     tester.put("a", "one")
     tester.put("b", "kept")
@@ -202,7 +204,7 @@ def test_a_backup_is_not_touched_by_what_comes_after() -> None:
 
 def test_deleting_a_table_with_recovery_leaves_a_system_backup_for_35_days() -> None:
     """BK-16, PI-21: the state just before the deletion; it expires, and its log is forgotten."""
-    tester = Tester()
+    tester = Handle()
     tester.create(recovery=True)
     tester.put("a", "last")
     tester.call("DeleteTable", TableName="songs")
@@ -219,7 +221,7 @@ def test_deleting_a_table_with_recovery_leaves_a_system_backup_for_35_days() -> 
 
 def test_a_deleted_backup_is_gone() -> None:
     """BK-13, RS-11."""
-    tester = Tester()
+    tester = Handle()
     tester.create()
     arn = tester.call("CreateBackup", TableName="songs", BackupName="nightly")["BackupDetails"]["BackupArn"]
     tester.call("DeleteBackup", BackupArn=arn)
@@ -230,7 +232,7 @@ def test_a_deleted_backup_is_gone() -> None:
 
 def test_a_backup_in_the_making_cannot_be_used_and_holds_its_table() -> None:
     """BK-05, BK-08, BK-11: CREATING refuses deletion, restore and the deletion of the table."""
-    tester = Tester(create_delay_seconds=5)
+    tester = Handle(create_delay_seconds=5)
     tester.create()
     tester.at(5)
     arn = tester.call("CreateBackup", TableName="songs", BackupName="nightly")["BackupDetails"]["BackupArn"]
@@ -246,7 +248,7 @@ def test_a_backup_in_the_making_cannot_be_used_and_holds_its_table() -> None:
 
 def test_from_another_region_an_encryption_override_is_needed() -> None:
     """PI-18: called in the destination Region with the source's ARN."""
-    tester = Tester()
+    tester = Handle()
     tester.create(recovery=True)
     tester.put("a", "one")
     tester.at(400)
@@ -260,7 +262,7 @@ def test_from_another_region_an_encryption_override_is_needed() -> None:
 
 def test_the_catalog_is_the_fold_of_its_log() -> None:
     """The metadata log alone is enough to know every table and backup."""
-    tester = Tester()
+    tester = Handle()
     tester.create(recovery=True)
     tester.create("other")
     tester.call("CreateBackup", TableName="songs", BackupName="nightly")
@@ -279,4 +281,4 @@ def test_the_catalog_is_the_fold_of_its_log() -> None:
 def test_what_is_not_built_is_refused_by_name(operation: str) -> None:
     """Never a pretended success."""
     with pytest.raises(NotBuiltError, match=operation):
-        Tester().call(operation)
+        Handle().call(operation)

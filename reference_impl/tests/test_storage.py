@@ -21,7 +21,9 @@ def contents(fold: Fold) -> dict[bytes, bytes]:
     return {key: image.item for key, image in fold.items.range(b"", None)}
 
 
-def written(steps: list[tuple[bytes, bytes | None, int]]) -> tuple[SingleLogTable, Archive, list[dict[bytes, bytes]]]:
+def written(
+    steps: list[tuple[bytes, bytes | None, int]],
+) -> tuple[SingleLogTable, Archive, list[dict[bytes, bytes]]]:
     """A table after the writes, its archive, and the contents after each entry of its log."""
     archive = Archive()
     table = SingleLogTable(archive.open("t"), 0, lambda _: None)

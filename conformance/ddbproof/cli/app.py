@@ -29,9 +29,7 @@ def build_app() -> App:
         name="ddbproof",
         help=_HELP,
         version=lambda: version("ddbproof"),
-        config=Toml(
-            "pyproject.toml", root_keys=("tool", "ddbproof"), search_parents=True, must_exist=False
-        ),
+        config=Toml("pyproject.toml", root_keys=("tool", "ddbproof"), search_parents=True, must_exist=False),
     )
     app.command("ddbproof.cli.conform:conform", name="conform")
     app.command("ddbproof.cli.serve:serve", name="serve")
@@ -51,7 +49,7 @@ def run(arguments: list[str] | None = None) -> int:
     except CycloptsError as error:
         return _complain(str(error), None, "ddbproof --help", ExitCode.USAGE)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        sys.stderr.write("interrupted\n")
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has seen enough.
@@ -63,7 +61,10 @@ def run(arguments: list[str] | None = None) -> int:
             return _complain(str(error), error.cause, error.hint, exit_code)
         traceback.print_exc()
         return _complain(
-            f"internal error: {error!r}", None, "this is a bug in ddbproof, please report it", ExitCode.OUR_ERROR
+            f"internal error: {error!r}",
+            None,
+            "this is a bug in ddbproof, please report it",
+            ExitCode.OUR_ERROR,
         )
     return int(code or 0)
 

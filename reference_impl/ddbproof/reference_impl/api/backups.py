@@ -24,7 +24,9 @@ def create_backup(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     """CreateBackup. Raises TableNotFoundException."""
     record = backed_up_table(call, parameters["TableName"])
     now = call.now_milliseconds
-    backup = _cut(call, record, parameters["BackupName"], "USER", now + call.cluster.create_delay_milliseconds)
+    backup = _cut(
+        call, record, parameters["BackupName"], "USER", now + call.cluster.create_delay_milliseconds
+    )
     call.cluster.keep_backup(call.region, call.account, backup)
     return {"BackupDetails": backup_details(call, backup, status="CREATING")}
 

@@ -68,7 +68,7 @@ def _prepare_gets(
 ) -> tuple[str, dict[str, Any], TableRecord, list[bytes]]:
     refuse_unbuilt("BatchGetItem", request, ("AttributesToGet",))
     text = request.get("ProjectionExpression")
-    Bindings(request.get("ExpressionAttributeNames"), None).check_unused(
+    Bindings(request.get("ExpressionAttributeNames"), None).check(
         None if text is None else compile_projection(text)
     )
     record = usable_table(call, name)

@@ -79,7 +79,8 @@ def table_name(call: Call, name_or_arn: str) -> str | None:
     address = parse_table_arn(name_or_arn)
     if address.account != call.account:
         raise CallerError(
-            "AccessDeniedException", f"account {call.account} has no access to {name_or_arn} of another account"
+            "AccessDeniedException",
+            f"account {call.account} has no access to {name_or_arn} of another account",
         )
     return address.name if address.region == call.region.name else None
 

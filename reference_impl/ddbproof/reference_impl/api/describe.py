@@ -95,9 +95,7 @@ def backup_summary(call: Call, backup: BackupRecord) -> dict[str, Any]:
     }
 
 
-def backup_description(
-    call: Call, backup: BackupRecord, *, status: str | None = None
-) -> dict[str, Any]:
+def backup_description(call: Call, backup: BackupRecord, *, status: str | None = None) -> dict[str, Any]:
     """BackupDescription: details of the backup and of the table as it was."""
     table = backup.table
     return {

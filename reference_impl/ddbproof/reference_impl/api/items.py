@@ -55,7 +55,7 @@ def get_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     bindings = Bindings(parameters.get("ExpressionAttributeNames"), None)
     text = parameters.get("ProjectionExpression")
     projection = None if text is None else compile_projection(text)
-    bindings.check_unused(projection)
+    bindings.check(projection)
     record = usable_table(call, parameters["TableName"])
     key = key_bytes(record.key_schema, parameters["Key"])
     consistent = parameters.get("ConsistentRead", False)
@@ -116,12 +116,14 @@ def update_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     bindings, condition = _condition(parameters, update)
     record = usable_table(call, parameters["TableName"])
     schema = record.key_schema
+    if update is not None:
+        update.check_keys(bindings, schema)
     key = key_bytes(schema, parameters["Key"])
     old_image = _check_condition(call, record, key, condition, bindings, parameters)
     old = decode_item(old_image)
     before = dict(parameters["Key"]) if old is None else old
     result = None if update is None else update.apply(before, bindings, schema)
-    new = before if result is None else result.item
+    new = before if result is None else result.new_item
     size_bytes = item_size(new)
     if size_bytes > LARGEST_ITEM_BYTES:
         raise ValidationError("Item size to update has exceeded the maximum allowed size")
@@ -135,9 +137,9 @@ def update_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
         case "ALL_NEW":
             attributes = msgspec.Raw(encoded)
         case "UPDATED_OLD" if result is not None:
-            attributes = result.updated_old
+            attributes = result.updated_old() if old is not None else None
         case "UPDATED_NEW" if result is not None:
-            attributes = result.updated_new
+            attributes = result.updated_new()
     if attributes:
         answer["Attributes"] = attributes
     return answer
@@ -168,7 +170,7 @@ def _condition(parameters: dict[str, Any], *others: Any) -> tuple[Bindings, Comp
     )
     text = parameters.get("ConditionExpression")
     condition = None if text is None else compile_condition(text)
-    bindings.check_unused(condition, *others)
+    bindings.check(condition, *others)
     return bindings, condition
 
 

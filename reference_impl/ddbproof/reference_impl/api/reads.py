@@ -81,19 +81,19 @@ class _Reading:
         filter_ = None if filter_text is None else compile_condition(filter_text, kind="FilterExpression")
         projection_text = parameters.get("ProjectionExpression")
         projection = None if projection_text is None else compile_projection(projection_text)
-        bindings.check_unused(filter_, projection, *others)
+        bindings.check(filter_, projection, *others)
         select = parameters.get("Select")
         if select == "ALL_PROJECTED_ATTRIBUTES":
-            raise ValidationError("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
+            raise ValidationError(
+                "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName"
+            )
         if select == "SPECIFIC_ATTRIBUTES" and projection is None:
             raise ValidationError(
                 "Must specify the AttributesToGet or ProjectionExpression when choosing to get "
                 "SPECIFIC_ATTRIBUTES"
             )
         if projection is not None and select not in (None, "SPECIFIC_ATTRIBUTES"):
-            raise ValidationError(
-                f"Cannot specify the ProjectionExpression when choosing to get {select}"
-            )
+            raise ValidationError(f"Cannot specify the ProjectionExpression when choosing to get {select}")
         return cls(bindings, filter_, projection, select == "COUNT")
 
     def refuse_key_filter(self, record: TableRecord) -> None:
@@ -163,7 +163,9 @@ def _continue(
         raise ValidationError(f"The provided starting key is invalid: {error.message}") from error
     key = encode_key(record.key_schema, given)
     if key < start or (end is not None and key >= end):
-        raise ValidationError("The provided starting key is outside query boundaries based on provided conditions")
+        raise ValidationError(
+            "The provided starting key is outside query boundaries based on provided conditions"
+        )
     return (start, key) if reverse else (key + b"\x00", end)
 
 

@@ -77,9 +77,7 @@ def _instant(call: Call, recovery: kernel.Recovery, parameters: dict[str, Any]) 
     wanted = parameters.get("RestoreDateTime")
     use_latest = parameters.get("UseLatestRestorableTime", False)
     if (wanted is not None) == use_latest:
-        raise ValidationError(
-            "Exactly one of RestoreDateTime and UseLatestRestorableTime must be specified"
-        )
+        raise ValidationError("Exactly one of RestoreDateTime and UseLatestRestorableTime must be specified")
     if wanted is None:
         return kernel.latest_restorable(recovery, now, lag)
     instant = int(wanted) * 1000

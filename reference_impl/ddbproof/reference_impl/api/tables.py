@@ -12,7 +12,6 @@ from typing import Any
 
 from ddbproof.reference_impl.api import replicas
 from ddbproof.reference_impl.api.backups import keep_system_backup
-from ddbproof.reference_impl.api.capacity import capacity_of
 from ddbproof.reference_impl.api.call import (
     Call,
     check_table_name,
@@ -21,6 +20,7 @@ from ddbproof.reference_impl.api.call import (
     table_arn,
     table_name,
 )
+from ddbproof.reference_impl.api.capacity import capacity_of
 from ddbproof.reference_impl.api.describe import table_description
 from ddbproof.reference_impl.cluster.records import TableRecord
 from ddbproof.reference_impl.errors import CallerError, NotBuiltError, ValidationError
@@ -54,7 +54,9 @@ def create_table(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     refuse_unbuilt("CreateTable", parameters, _UNBUILT_AT_CREATION)
     _refuse_switched_on("CreateTable", parameters)
     key_schema = _key_schema(parameters)
-    capacity = capacity_of(parameters.get("BillingMode", "PROVISIONED"), parameters.get("ProvisionedThroughput"))
+    capacity = capacity_of(
+        parameters.get("BillingMode", "PROVISIONED"), parameters.get("ProvisionedThroughput")
+    )
     if call.region.find_table(call.account, name) is not None:
         raise CallerError("ResourceInUseException", f"Table already exists: {name}")
     now = call.now_milliseconds
@@ -175,13 +177,9 @@ def _key_schema(parameters: dict[str, Any]) -> KeySchema:
     names = [element["AttributeName"] for element in elements]
     kinds = [element["KeyType"] for element in elements]
     if kinds[0] != "HASH":
-        raise ValidationError(
-            "Invalid KeySchema: The first KeySchemaElement is not a HASH key type"
-        )
+        raise ValidationError("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
     if len(kinds) > 1 and kinds[1] != "RANGE":
-        raise ValidationError(
-            "Invalid KeySchema: The second KeySchemaElement is not a RANGE key type"
-        )
+        raise ValidationError("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
     if len(names) > 1 and names[0] == names[1]:
         raise ValidationError(
             "Both the Hash Key and the Range Key element in the KeySchema have the same name"

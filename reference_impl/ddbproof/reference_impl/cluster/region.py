@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ddbproof.reference_impl.cluster.interfaces import TableStore
-from ddbproof.reference_impl.cluster.metadata import BackupPut, BackupRemoved, Metadata, TablePut, TableRemoved
+from ddbproof.reference_impl.cluster.metadata import (
+    BackupPut,
+    BackupRemoved,
+    Metadata,
+    TablePut,
+    TableRemoved,
+)
 from ddbproof.reference_impl.cluster.records import BackupRecord, TableRecord
 from ddbproof.reference_impl.cluster.table_store import SingleLogTable
 from ddbproof.reference_impl.storage.archive import Archive
