@@ -28,7 +28,16 @@ class Recovery(msgspec.Struct, frozen=True, gc=False):
 
 def higher(left: int, right: int) -> int:
     """The greater of two integers, as a function of its own so that a prover can fold it into one term."""
-    return left if left > right else right
+    if left > right:
+        return left
+    return right
+
+
+def lower(left: int, right: int) -> int:
+    """The smaller of two integers; see `higher`."""
+    if left < right:
+        return left
+    return right
 
 
 def enable(now_milliseconds: int, period_days: int) -> Recovery:
@@ -38,7 +47,7 @@ def enable(now_milliseconds: int, period_days: int) -> Recovery:
 
 def change_period(recovery: Recovery, now_milliseconds: int, period_days: int) -> Recovery:
     """Another period: what the shorter of the two periods had dropped by now stays dropped (PI-09, PI-10)."""
-    shorter_days = recovery.period_days if recovery.period_days < period_days else period_days
+    shorter_days = lower(recovery.period_days, period_days)
     dropped_before = now_milliseconds - shorter_days * MILLISECONDS_A_DAY
     return Recovery(higher(recovery.floor_milliseconds, dropped_before), period_days)
 

@@ -37,7 +37,7 @@ def restore_table_from_backup(call: Call, parameters: dict[str, Any]) -> dict[st
 
     Raises BackupNotFoundException, BackupInUseException, TableAlreadyExistsException, TableInUseException.
     """
-    _check_overrides(call, "RestoreTableFromBackup", parameters)
+    _check_overrides("RestoreTableFromBackup", parameters)
     arn = parameters["BackupArn"]
     source = _backup_region(call, arn, parameters)
     backup = existing_backup(Call(call.cluster, source, call.account, call.now_milliseconds), arn)
@@ -55,7 +55,7 @@ def restore_table_to_point_in_time(call: Call, parameters: dict[str, Any]) -> di
     Raises TableNotFoundException, PointInTimeRecoveryUnavailableException, InvalidRestoreTimeException,
     TableAlreadyExistsException, TableInUseException.
     """
-    _check_overrides(call, "RestoreTableToPointInTime", parameters)
+    _check_overrides("RestoreTableToPointInTime", parameters)
     source, record = _source(call, parameters)
     if record.recovery is None:
         raise CallerError(
@@ -134,7 +134,7 @@ def _region(call: Call, name: str, parameters: dict[str, Any]) -> Region:
     return region
 
 
-def _check_overrides(call: Call, operation: str, parameters: dict[str, Any]) -> None:
+def _check_overrides(operation: str, parameters: dict[str, Any]) -> None:
     refuse_unbuilt(operation, parameters, ("OnDemandThroughputOverride",))
     if parameters.get("SSESpecificationOverride", {}).get("Enabled"):
         raise NotBuiltError(f"{operation} with an SSESpecificationOverride that is enabled")

@@ -1,0 +1,167 @@
+"""`ddbproof serve`: the reference endpoint for any SDK, the AWS CLI, or your own tests."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import sys
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from ddbproof.cli.errors import CommandError, ExitCode
+from ddbproof.cli.runtime import token_file
+
+if TYPE_CHECKING:
+    from ddbproof.reference_impl.options import AccessKey
+    from ddbproof.reference_impl.server import Listening
+
+_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+\Z")
+_ACCOUNT = re.compile(r"[0-9]{12}\Z")
+
+
+def serve(
+    *,
+    port: int = 8000,
+    host: str = "127.0.0.1",
+    regions: str = "us-east-1,eu-west-1,ap-northeast-1",
+    seed: int = 0,
+    replication_delay_seconds: float = 0.2,
+    create_delay_seconds: float = 0.0,
+    restore_lag_seconds: float = 300.0,
+    verify_signatures: bool = False,
+    access_keys: Path | None = None,
+    ready_file: Path | None = None,
+    exit_with_parent: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Serve the reference endpoint until Ctrl-C.
+
+    Data is held in memory and gone when the endpoint stops.
+
+    Parameters
+    ----------
+    port
+        Where to listen; 0 picks a free port.
+    host
+        Address to bind. Anything but loopback is reachable by others, who need no secret unless
+        --verify-signatures is given.
+    regions
+        Regions to serve, separated by commas. A request's Region is taken from its signature.
+    seed
+        Makes identifiers reproducible.
+    replication_delay_seconds
+        How long a write is under way to the other replicas of a global table.
+    create_delay_seconds
+        How long tables, backups and restores stay CREATING.
+    restore_lag_seconds
+        How far LatestRestorableDateTime trails the endpoint's time.
+    verify_signatures
+        Check SigV4 signatures; needs --access-keys with secrets.
+    access_keys
+        TOML file: [AKIA...] account = "123456789012", secret = "...".
+    ready_file
+        Written once connections are accepted: URL, control token, process id as JSON.
+    exit_with_parent
+        Stop when standard input is closed.
+    """
+    from ddbproof.reference_impl.errors import ConfigurationError
+    from ddbproof.reference_impl.options import EndpointOptions
+    from ddbproof.reference_impl.server import bind, write_private, write_ready_file
+    from ddbproof.reference_impl.server import serve as run
+
+    keys = _access_keys(access_keys)
+    if verify_signatures and not any(key.secret for key in keys.values()):
+        raise CommandError(
+            "--verify-signatures needs at least one access key with a secret",
+            hint="name a file with --access-keys; see ddbproof serve --help",
+        )
+    for name, value in (
+        ("--replication-delay-seconds", replication_delay_seconds),
+        ("--create-delay-seconds", create_delay_seconds),
+        ("--restore-lag-seconds", restore_lag_seconds),
+    ):
+        if not 0 <= value < 10_000_000:
+            raise CommandError(f"{name} must be a number of seconds from 0 on, not {value}")
+    options = EndpointOptions(
+        regions=_regions(regions),
+        seed=seed,
+        replication_delay_seconds=replication_delay_seconds,
+        create_delay_seconds=create_delay_seconds,
+        restore_lag_seconds=restore_lag_seconds,
+        access_keys=keys,
+        verify_signatures=verify_signatures,
+    )
+    token = secrets.token_urlsafe(24)
+    kept: list[Path] = []
+
+    def ready(listening: Listening) -> None:
+        if ready_file is not None:
+            write_ready_file(ready_file, listening)
+        else:
+            path = token_file(int(listening.url.rpartition(":")[2]))
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_private(path, token.encode())
+            kept.append(path)
+            _greet(listening, open_to_others=host not in ("127.0.0.1", "::1", "localhost"))
+
+    try:
+        interrupted = run(options, bind(host, port), token, on_ready=ready, exit_with_parent=exit_with_parent)
+    except ConfigurationError as error:
+        raise CommandError(error.message, cause=error.cause, hint=error.hint) from error
+    finally:
+        for path in kept:
+            path.unlink(missing_ok=True)
+    return ExitCode.INTERRUPTED if interrupted else ExitCode.OK
+
+
+def _greet(listening: Listening, *, open_to_others: bool) -> None:
+    region = listening.options.regions[0]
+    lines = [
+        f"ddbproof reference endpoint on {listening.url}",
+        f"  Regions    {', '.join(listening.options.regions)}",
+        f"  AWS CLI    aws dynamodb list-tables --endpoint-url {listening.url} --region {region}",
+        f'  boto3      boto3.client("dynamodb", endpoint_url="{listening.url}", region_name="{region}")',
+        f"  time       ddbproof clock --url {listening.url} --advance 6m",
+        "  any credentials will do; data is in memory; Ctrl-C stops",
+    ]
+    if listening.options.verify_signatures:
+        lines[-1] = "  signatures are checked; data is in memory; Ctrl-C stops"
+    elif open_to_others:
+        lines.append("  WARNING: others can reach this address, and signatures are not checked")
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+def _regions(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in names:
+        if _REGION.match(name) is None:
+            raise CommandError(
+                f"{name!r} is not the name of a Region", hint="for example us-east-1,eu-west-1"
+            )
+    if not names or len(set(names)) != len(names):
+        raise CommandError("--regions must name one or more different Regions")
+    return names
+
+
+def _access_keys(path: Path | None) -> dict[str, AccessKey]:
+    from ddbproof.reference_impl.options import DEFAULT_ACCOUNT, AccessKey
+
+    if path is None:
+        return {}
+    hint = 'a table per key, for example:  [AKIAIOSFODNN7EXAMPLE]  account = "123456789012"'
+    try:
+        content = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise CommandError(f"cannot read {path}", cause=str(error), hint=hint) from error
+    keys = {}
+    for key_id, entry in content.items():
+        if not isinstance(entry, dict) or set(entry) - {"account", "secret"}:
+            raise CommandError(f"{path}: {key_id} must be a table of account and secret", hint=hint)
+        account = entry.get("account", DEFAULT_ACCOUNT)
+        if not isinstance(account, str) or _ACCOUNT.match(account) is None:
+            raise CommandError(f"{path}: the account of {key_id} must be text of 12 digits", hint=hint)
+        keys[key_id] = AccessKey(account, entry.get("secret"))
+    return keys

@@ -1,0 +1,1 @@
+"""From HTTP to an operation and back: JSON 1.0, SigV4, error envelope, limits."""
