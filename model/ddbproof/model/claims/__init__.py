@@ -1,0 +1,31 @@
+"""Every statement the project judges, with its source, and the evidence the code has for it."""
+
+from ddbproof.model.claims.errors import ClaimsError, ClaimsFileError, UnknownClaimError, UnknownNameError
+from ddbproof.model.claims.evidence import Evidence, EvidenceKind, collect, evidence
+from ddbproof.model.claims.registry import (
+    CHECK_WORDS,
+    Check,
+    Claim,
+    Registry,
+    SeedStatement,
+    SourceRank,
+    load_registry,
+)
+
+__all__ = [
+    "CHECK_WORDS",
+    "Check",
+    "Claim",
+    "ClaimsError",
+    "ClaimsFileError",
+    "Evidence",
+    "EvidenceKind",
+    "Registry",
+    "SeedStatement",
+    "SourceRank",
+    "UnknownClaimError",
+    "UnknownNameError",
+    "collect",
+    "evidence",
+    "load_registry",
+]
