@@ -92,7 +92,13 @@ def tracked_files() -> list[Path]:
 def test_nothing_committed_names_a_registry_or_a_machine() -> None:
     """No package registry's host, no path of somebody's machine."""
     forbidden = re.compile(
-        r"(?:py" r"pi\.org|python" r"hosted|registry\." r"npmjs|deb\." r"debian\.org|(?<![\w.])/(?:ro" r"ot|wo" r"rk)/)"
+        r"(?:py"
+        r"pi\.org|python"
+        r"hosted|registry\."
+        r"npmjs|deb\."
+        r"debian\.org|(?<![\w.])/(?:ro"
+        r"ot|wo"
+        r"rk)/)"
     )
     found = []
     for path in tracked_files():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import sys
@@ -9,7 +10,7 @@ import urllib.error
 import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from cyclopts import Parameter
@@ -35,7 +36,7 @@ def clock(
     advance
         How far: 90s, 6m, 2h, 35d.
     set_
-        To which instant, ISO 8601, UTC unless an offset is given: 2026-11-23T12:00:00.
+        To which instant, ISO 8601, UTC unless an offset is given: 2026-11-23T12:00:00Z.
     url
         The endpoint.
     token_path
@@ -48,12 +49,9 @@ def clock(
         request = {"advance_seconds": _seconds(advance)}
     elif set_ is not None:
         request = {"set": _instant(set_)}
-    answer = _ask(url, _token(url, token_path), request)
-    now = datetime.fromtimestamp(answer["now"], UTC)
-    ahead = answer["offset_seconds"]
-    sys.stdout.write(
-        f"{now.isoformat(timespec='seconds')}  ({int(now.timestamp())}, {ahead:.0f} seconds ahead)\n"
-    )
+    now_seconds, ahead_seconds = _ask(url, _token(url, token_path), request)
+    now = datetime.fromtimestamp(now_seconds, UTC)
+    sys.stdout.write(f"{now:%Y-%m-%dT%H:%M:%SZ}  ({int(now_seconds)}, {ahead_seconds:.0f} seconds ahead)\n")
     return ExitCode.OK
 
 
@@ -69,9 +67,12 @@ def _instant(text: str) -> float:
         instant = datetime.fromisoformat(text)
     except ValueError as error:
         raise CommandError(
-            f"{text!r} is not an instant", cause=str(error), hint="for example 2026-11-23T12:00:00"
+            f"{text!r} is not an instant", cause=str(error), hint="for example 2026-11-23T12:00:00Z"
         ) from error
-    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp()
+    try:
+        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp()
+    except OverflowError as error:
+        raise CommandError(f"{text!r} is too far away", cause=str(error)) from error
 
 
 def _token(url: str, path: Path | None) -> str:
@@ -83,8 +84,8 @@ def _token(url: str, path: Path | None) -> str:
         raise CommandError(f"{url!r} is not the URL of an endpoint", hint="for example http://127.0.0.1:8000")
     path = path or token_file(port)
     try:
-        return path.read_text().strip()
-    except OSError as error:
+        return path.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
         raise CommandError(
             f"no control token for {url}",
             cause=str(error),
@@ -93,25 +94,38 @@ def _token(url: str, path: Path | None) -> str:
         ) from error
 
 
-def _ask(url: str, token: str, content: dict[str, float] | None) -> dict[str, Any]:
+def _ask(url: str, token: str, content: dict[str, float] | None) -> tuple[float, float]:
+    """The endpoint's time and how far it is ahead, both in seconds."""
     data = None if content is None else json.dumps(content).encode()
     request = urllib.request.Request(  # noqa: S310 - the scheme was checked
         f"{url.rstrip('/')}/_ddbproof/clock", data=data, headers={"x-ddbproof-token": token}
     )
+    # No proxy: the token is for this machine only.
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-            decoded: dict[str, Any] = json.load(answer)
-            return decoded
+        with direct.open(request, timeout=10) as answer:
+            text = answer.read(1_000_000)
     except urllib.error.HTTPError as error:
         with error:
-            text = error.read().decode(errors="replace")
-        try:
-            problem = json.loads(text)
-            message, hint = problem["error"], problem.get("hint")
-        except (ValueError, KeyError, TypeError):
-            message, hint = f"{url} answered {error.code}", "is it a ddbproof endpoint?"
-        raise CommandError(message, hint=hint) from None
-    except (OSError, ValueError) as error:
+            raise _refused(url, error.code, error.read(1_000_000)) from None
+    except (OSError, http.client.HTTPException) as error:
         raise CommandError(
             f"cannot reach {url}", cause=str(getattr(error, "reason", error)), exit_code=ExitCode.UNREACHABLE
         ) from error
+    try:
+        time = json.loads(text)
+        return float(time["now"]), float(time["offset_seconds"])
+    except (ValueError, KeyError, TypeError):
+        raise _refused(url, 200, b"") from None
+
+
+def _refused(url: str, status: int, text: bytes) -> CommandError:
+    """What the endpoint says, if it is one of ours."""
+    try:
+        problem = json.loads(text)
+        message, hint = str(problem["error"]), problem["hint"]
+    except (ValueError, KeyError, TypeError):
+        return CommandError(
+            f"{url} is not a ddbproof endpoint", cause=f"it answered {status} to a question for its time"
+        )
+    return CommandError(message, hint=hint)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import secrets
 import sys
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+\Z")
 _ACCOUNT = re.compile(r"[0-9]{12}\Z")
+_TOKEN = re.compile(r"[!-~]{16,}\Z")
 
 
 def serve(
@@ -33,6 +36,7 @@ def serve(
     restore_lag_seconds: float = 300.0,
     verify_signatures: bool = False,
     access_keys: Path | None = None,
+    control_token_file: Path | None = None,
     ready_file: Path | None = None,
     exit_with_parent: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
@@ -60,7 +64,11 @@ def serve(
     verify_signatures
         Check SigV4 signatures; needs --access-keys with secrets.
     access_keys
-        TOML file: [AKIA...] account = "123456789012", secret = "...".
+        TOML or JSON file, one table a key: [AKIA...] account = "123456789012", secret = "...". Requests with
+        an id that is not in it belong to account 000000000000, or are refused with --verify-signatures.
+    control_token_file
+        File with the token that moves the endpoint's clock, instead of a random one. The variable
+        DDBPROOF_CONTROL_TOKEN does the same.
     ready_file
         Written once connections are accepted: URL, control token, process id as JSON.
     exit_with_parent
@@ -83,7 +91,7 @@ def serve(
         ("--restore-lag-seconds", restore_lag_seconds),
     ):
         if not 0 <= value < 10_000_000:
-            raise CommandError(f"{name} must be a number of seconds from 0 on, not {value}")
+            raise CommandError(f"{name} must be from 0 to 10,000,000 seconds, not {value}")
     options = EndpointOptions(
         regions=_regions(regions),
         seed=seed,
@@ -93,45 +101,79 @@ def serve(
         access_keys=keys,
         verify_signatures=verify_signatures,
     )
-    token = secrets.token_urlsafe(24)
-    kept: list[Path] = []
+    token = _control_token(control_token_file)
+    written: list[Path] = []
 
     def ready(listening: Listening) -> None:
-        if ready_file is not None:
-            write_ready_file(ready_file, listening)
-        else:
+        if not exit_with_parent:
             path = token_file(int(listening.url.rpartition(":")[2]))
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_private(path, token.encode())
-            kept.append(path)
-            _greet(listening, open_to_others=host not in ("127.0.0.1", "::1", "localhost"))
+            written.append(path)
+            _greet(listening, path, open_to_others=not _only_this_machine(host))
+        if ready_file is not None:
+            write_ready_file(ready_file, listening)
 
     try:
         interrupted = run(options, bind(host, port), token, on_ready=ready, exit_with_parent=exit_with_parent)
     except ConfigurationError as error:
         raise CommandError(error.message, cause=error.cause, hint=error.hint) from error
+    except OSError as error:
+        raise CommandError(
+            "cannot tell others where the endpoint listens",
+            cause=str(error),
+            hint="the directory of --ready-file, and $XDG_RUNTIME_DIR or $XDG_CACHE_HOME, must be writable",
+        ) from error
     finally:
-        for path in kept:
+        for path in written:
             path.unlink(missing_ok=True)
     return ExitCode.INTERRUPTED if interrupted else ExitCode.OK
 
 
-def _greet(listening: Listening, *, open_to_others: bool) -> None:
+def _greet(listening: Listening, token_path: Path, *, open_to_others: bool) -> None:
     region = listening.options.regions[0]
     lines = [
         f"ddbproof reference endpoint on {listening.url}",
         f"  Regions    {', '.join(listening.options.regions)}",
         f"  AWS CLI    aws dynamodb list-tables --endpoint-url {listening.url} --region {region}",
         f'  boto3      boto3.client("dynamodb", endpoint_url="{listening.url}", region_name="{region}")',
-        f"  time       ddbproof clock --url {listening.url} --advance 6m",
-        "  any credentials will do; data is in memory; Ctrl-C stops",
+        f"  time       ddbproof clock --url {listening.url} --advance 6m   (token in {token_path})",
     ]
     if listening.options.verify_signatures:
-        lines[-1] = "  signatures are checked; data is in memory; Ctrl-C stops"
-    elif open_to_others:
-        lines.append("  WARNING: others can reach this address, and signatures are not checked")
+        lines.append("  signatures are checked; data is in memory; Ctrl-C stops")
+    else:
+        lines.append("  any credentials will do; data is in memory; Ctrl-C stops")
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
+    if open_to_others and not listening.options.verify_signatures:
+        sys.stderr.write(
+            "warning: others can reach this address, and without --verify-signatures need no secret\n"
+        )
+
+
+def _only_this_machine(host: str) -> bool:
+    from ddbproof.reference_impl.control.interface import is_loopback
+
+    return host == "localhost" or is_loopback(host)
+
+
+def _control_token(path: Path | None) -> str:
+    if path is None:
+        token = os.environ.get("DDBPROOF_CONTROL_TOKEN", "").strip()
+        if not token:
+            return secrets.token_urlsafe(24)
+        source = "DDBPROOF_CONTROL_TOKEN"
+    else:
+        source = str(path)
+        try:
+            token = path.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise CommandError(f"cannot read {path}", cause=str(error)) from error
+    if _TOKEN.match(token) is None:
+        raise CommandError(
+            f"the control token in {source} is no token", hint="16 or more printable characters, no spaces"
+        )
+    return token
 
 
 def _regions(text: str) -> tuple[str, ...]:
@@ -153,9 +195,12 @@ def _access_keys(path: Path | None) -> dict[str, AccessKey]:
         return {}
     hint = 'a table per key, for example:  [AKIAIOSFODNN7EXAMPLE]  account = "123456789012"'
     try:
-        content = tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        text = path.read_text("utf-8")
+        content = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (OSError, ValueError) as error:
         raise CommandError(f"cannot read {path}", cause=str(error), hint=hint) from error
+    if not isinstance(content, dict):
+        raise CommandError(f"{path} must hold a table of access keys", hint=hint)
     keys = {}
     for key_id, entry in content.items():
         if not isinstance(entry, dict) or set(entry) - {"account", "secret"}:
@@ -163,5 +208,8 @@ def _access_keys(path: Path | None) -> dict[str, AccessKey]:
         account = entry.get("account", DEFAULT_ACCOUNT)
         if not isinstance(account, str) or _ACCOUNT.match(account) is None:
             raise CommandError(f"{path}: the account of {key_id} must be text of 12 digits", hint=hint)
-        keys[key_id] = AccessKey(account, entry.get("secret"))
+        secret = entry.get("secret")
+        if secret is not None and (not isinstance(secret, str) or not secret):
+            raise CommandError(f"{path}: the secret of {key_id} must be text", hint=hint)
+        keys[key_id] = AccessKey(account, secret)
     return keys

@@ -9,7 +9,12 @@
 
 botocore hands each signed request to `before-send` handlers; ours answers it through the same gateway that
 stands behind HTTP, so what a test sees is what the server would say, checksum and error envelope included.
-After the context has ended, its clients raise `ClosedEndpointError`: they never fall through to AWS.
+An application keeps its own clients: `store.attach(session)` before they are made, `store.attach(client)`
+after. Once the context has ended, attached clients raise `ClosedEndpointError`: they never fall through to
+AWS.
+
+Threads: requests are answered one at a time behind a lock; whoever calls `store.endpoint` directly does so
+without it.
 """
 
 from __future__ import annotations
@@ -26,12 +31,13 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
 from ddbproof.reference_impl.cluster.clock import Clock
-from ddbproof.reference_impl.endpoint import ReferenceEndpoint
+from ddbproof.reference_impl.context import Backend
 from ddbproof.reference_impl.errors import ConfigurationError
 from ddbproof.reference_impl.options import EndpointOptions
 from ddbproof.reference_impl.wire.gateway import Gateway
 
 _ADDRESS = "http://ddbproof.invalid"
+_EVENTS = ("before-send.dynamodb.*", "before-send.dynamodb-streams.*")
 
 
 class ClosedEndpointError(ConfigurationError):
@@ -44,6 +50,65 @@ class ClosedEndpointError(ConfigurationError):
         )
 
 
+class EmbeddedStore:
+    """One endpoint in this process, and clients of it. Safe to use from several threads.
+
+    `endpoint` is what answers; `clock` moves its time, `clock.advance(seconds)`.
+    """
+
+    def __init__(self, endpoint: Backend, options: EndpointOptions, clock: Clock) -> None:
+        self.endpoint = endpoint
+        self.clock = clock
+        self._options = options
+        self._gateway = Gateway(endpoint, options, clock)
+        self._lock = threading.Lock()
+        self._open = True
+
+    def client(self, region: str | None = None, **arguments: Any) -> Any:
+        """A boto3 DynamoDB client for a Region, by default the first; `arguments` go to `boto3.client`."""
+        return self._session(region).client("dynamodb", **_defaults(arguments))
+
+    def resource(self, region: str | None = None, **arguments: Any) -> Any:
+        """A boto3 DynamoDB resource for a Region; `arguments` go to `boto3.resource`."""
+        return self._session(region).resource("dynamodb", **_defaults(arguments))
+
+    def attach(self, target: Any) -> None:
+        """Send all DynamoDB requests of a boto3 or botocore client, resource or session here.
+
+        Whatever address they were meant for. Clients take the handler over when a session makes them: of a
+        session, only those made afterwards are attached.
+        """
+        _events_of(target).register_first(_EVENTS[0], self._answer)
+        _events_of(target).register_first(_EVENTS[1], self._answer)
+
+    def close(self) -> None:
+        """End: clients raise ClosedEndpointError from now on."""
+        self._open = False
+
+    def _session(self, region: str | None) -> Any:
+        session = boto3.session.Session(
+            aws_access_key_id="AKIAIOSFODNN7EXAMPLE",
+            aws_secret_access_key="in-process",  # noqa: S106 - signs, but stands for nothing
+            region_name=region or self._options.regions[0],
+        )
+        self.attach(session)
+        return session
+
+    def _answer(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        if not self._open:
+            raise ClosedEndpointError
+        parts = urlsplit(request.url)
+        headers = {_raw(name).lower(): _raw(value) for name, value in request.headers.items()}
+        headers.setdefault(b"host", parts.netloc.encode())
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        body = request.body or b""
+        body = body.read() if hasattr(body, "read") else _raw(body)
+        with self._lock:
+            response = self._gateway.handle(request.method, target, headers, body)
+        answered = {name.decode(): value.decode("latin-1") for name, value in response.headers}
+        return AWSResponse(request.url, response.status, answered, _RawBody(response.body))
+
+
 class _RawBody(io.BytesIO):
     """The body as botocore reads it from urllib3."""
 
@@ -52,57 +117,22 @@ class _RawBody(io.BytesIO):
             yield chunk
 
 
-class EmbeddedStore:
-    """One endpoint in this process, and clients of it. Safe to use from several threads."""
+def _raw(text: str | bytes | bytearray) -> bytes:
+    return text.encode() if isinstance(text, str) else bytes(text)
 
-    def __init__(self, endpoint: ReferenceEndpoint) -> None:
-        self.endpoint = endpoint
-        self._gateway = Gateway(endpoint, endpoint.options, endpoint.clock)
-        self._lock = threading.Lock()
-        self._open = True
 
-    @property
-    def clock(self) -> Clock:
-        """The endpoint's clock: `clock.advance(seconds)` moves time."""
-        return self.endpoint.clock
+def _defaults(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Our address, and no retries: nothing that fails here will do better a second later."""
+    return {"endpoint_url": _ADDRESS, "config": Config(retries={"total_max_attempts": 1})} | arguments
 
-    def client(self, region: str = "us-east-1", **arguments: Any) -> Any:
-        """A boto3 DynamoDB client for a Region; `arguments` go to `boto3.client`."""
-        session = boto3.session.Session(
-            aws_access_key_id="AKIAIOSFODNN7EXAMPLE",
-            aws_secret_access_key="in-process",  # noqa: S106 - signs, but is never checked
-            region_name=region,
-        )
-        self.attach(session)
-        arguments.setdefault("config", Config(retries={"total_max_attempts": 1}))
-        return session.client("dynamodb", endpoint_url=_ADDRESS, **arguments)
 
-    def attach(self, client_or_session: Any) -> None:
-        """Send all DynamoDB requests of an existing boto3 client or session here, whatever their address."""
-        events = getattr(client_or_session, "events", None) or client_or_session.meta.events
-        events.register_first("before-send.dynamodb.*", self._answer)
-
-    def close(self) -> None:
-        """End: clients raise ClosedEndpointError from now on."""
-        self._open = False
-
-    def _answer(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-        if not self._open:
-            raise ClosedEndpointError
-        body = request.body or b""
-        if isinstance(body, str):
-            body = body.encode()
-        elif hasattr(body, "read"):
-            body = body.read()
-        headers = {
-            name.lower(): value.decode("latin-1") if isinstance(value, bytes) else str(value)
-            for name, value in request.headers.items()
-        }
-        parts = urlsplit(request.url)
-        headers.setdefault("host", parts.netloc)
-        with self._lock:
-            response = self._gateway.handle(request.method, parts.path or "/", headers, bytes(body))
-        return AWSResponse(request.url, response.status, dict(response.headers), _RawBody(response.body))
+def _events_of(target: Any) -> Any:
+    """The event emitter of a client, a resource, a boto3 session or a botocore session."""
+    if hasattr(target, "get_component"):
+        return target.get_component("event_emitter")
+    if hasattr(target, "events"):
+        return target.events
+    return getattr(target.meta, "client", target).meta.events
 
 
 @contextlib.contextmanager
@@ -110,7 +140,10 @@ def in_process(
     options: EndpointOptions | None = None, *, clock: Clock | None = None
 ) -> Iterator[EmbeddedStore]:
     """An endpoint that lives as long as the context. Raises ConfigurationError for impossible options."""
-    store = EmbeddedStore(ReferenceEndpoint(options, clock=clock))
+    from ddbproof.reference_impl.endpoint import ReferenceEndpoint
+
+    endpoint = ReferenceEndpoint(options, clock=clock)
+    store = EmbeddedStore(endpoint, endpoint.options, endpoint.clock)
     try:
         yield store
     finally:

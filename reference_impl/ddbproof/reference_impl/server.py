@@ -1,20 +1,25 @@
 """The reference endpoint behind HTTP: uvicorn with uvloop and httptools, one process, one thread.
 
-`serve` runs until it is told to stop by SIGINT or SIGTERM, or until whoever holds its standard input is
-gone. Once connections are accepted, a ready file tells address and control token to the program that
-started it.
+`serve` runs until it is told to stop by SIGINT, SIGTERM or SIGHUP, or until whoever holds its standard input
+is gone. Once connections are accepted, a ready file tells address and control token to the program that
+started it. Requests under way are finished first, for at most two seconds.
+
+Choices: `Date` is written by the gateway, because it must show the endpoint's clock. Forwarding headers are
+not believed, because the control interface trusts the peer's address.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
+import signal
 import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +34,9 @@ from ddbproof.reference_impl.errors import ConfigurationError
 from ddbproof.reference_impl.options import EndpointOptions
 from ddbproof.reference_impl.wire.asgi import application
 from ddbproof.reference_impl.wire.gateway import Gateway
+
+
+KEEP_ALIVE_SECONDS = 65  # longer than SDKs keep a connection in their pools, so that they do not race its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,32 +77,48 @@ def serve(
     on_ready: Callable[[Listening], None] = lambda _: None,
     exit_with_parent: bool = False,
 ) -> bool:
-    """Serve until told to stop. `on_ready` is called once; returns True when SIGINT ended it."""
+    """Serve until told to stop; returns True when SIGINT ended it.
+
+    `on_ready` is called once, when connections are accepted; what it raises ends the server and is raised
+    here. Raises ConfigurationError for impossible options. Changes the thresholds of this process's garbage
+    collector.
+    """
     endpoint = ReferenceEndpoint(options)
-    gateway = Gateway(endpoint, options, endpoint.clock)
-    control = ControlInterface(endpoint.clock, options, control_token)
-    # Long-lived records fill memory; collecting them again and again only costs time.
+    app = application(
+        Gateway(endpoint, options, endpoint.clock), ControlInterface(endpoint.clock, options, control_token)
+    )
+    # Records live long and hold no cycles; collecting them again and again only costs time (hotpath.md).
     gc.set_threshold(50_000, 20, 100)
     config = uvicorn.Config(
-        application(gateway, control),
+        app,
         interface="asgi3",
         lifespan="off",
+        ws="none",
         log_level="warning",
         access_log=False,
         date_header=False,
         server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=2,
     )
-    host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    server = _Server(config, lambda: on_ready(Listening(f"http://{shown}:{port}", options, control_token)))
+    listening = Listening(_url(listener), options, control_token)
+    server = _Server(config, lambda: on_ready(listening))
     if exit_with_parent:
         threading.Thread(target=_watch_standard_input, args=(server,), daemon=True).start()
-    try:
-        server.run(sockets=[listener])
-    except KeyboardInterrupt:
-        return True
+    with _ended_by_signals(server):
+        try:
+            server.run(sockets=[listener])
+        except KeyboardInterrupt:
+            return True
     return False
+
+
+def _url(listener: socket.socket) -> str:
+    """The address by which this machine reaches the listener."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class _Server(uvicorn.Server):
@@ -107,10 +131,35 @@ class _Server(uvicorn.Server):
         await asyncio.to_thread(self._ready)
 
 
+@contextlib.contextmanager
+def _ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
+    """Signals to end are lawful ends.
+
+    uvicorn stops on SIGTERM and then raises it again for whoever was listening before it. That must not be
+    the operating system, which would kill the process before its callers have cleaned up.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {name: signal.signal(getattr(signal, name), stop) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
+
+
 def _watch_standard_input(server: uvicorn.Server) -> None:
     """The parent holds the other end of standard input; it closes when the parent is gone, however it went."""
-    while os.read(sys.stdin.fileno(), 4096):
-        pass
+    # No standard input at all counts as a closed one.
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
     server.should_exit = True
 
 
@@ -129,8 +178,12 @@ def write_ready_file(path: Path, listening: Listening) -> None:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only this user can read: under another name first, then renamed."""
+    """Write a file that only this user can read: under another name first, then renamed. Raises OSError."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    Path(name).replace(path)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -5,8 +5,9 @@
     POST /_ddbproof/clock  {"set": 1800000000}              move it forward to an instant
     GET  /_ddbproof/state                                   Regions, seed, options
 
-Whoever calls from elsewhere, or without the token in `x-ddbproof-token`, is refused and logged. Faults will
-come as further commands in the same table.
+Whoever calls from elsewhere, or without the token in `x-ddbproof-token`, is refused and logged. The address
+is the one of the connection itself: forwarding headers are not believed. Refusals of a command are JSON,
+`{"error": sentence, "hint": sentence or null}`. Faults will come as further commands in the same table.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import logging
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -26,7 +26,9 @@ from ddbproof.reference_impl.options import EndpointOptions
 from ddbproof.reference_impl.wire.response import Response
 
 PREFIX = "/_ddbproof/"
-TOKEN_HEADER = "x-ddbproof-token"  # noqa: S105 - the name of a header
+TOKEN_HEADER = b"x-ddbproof-token"
+MOST_SECONDS = 1e12  # keeps arithmetic finite; the clock itself has the narrower bound
+
 logger = logging.getLogger("ddbproof.reference_impl.control")
 
 Command = Callable[[dict[str, Any]], dict[str, Any]]
@@ -45,31 +47,31 @@ class ControlInterface:
             ("GET", "state"): lambda _: self._state(),
         }
 
-    def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes, peer: str) -> Response:
-        """Answer one control request. Never raises for anything a caller can send."""
-        given = headers.get(TOKEN_HEADER, "").encode("latin-1", "replace")
-        if not _is_loopback(peer) or not hmac.compare_digest(given, self._token):
-            logger.warning("control request refused: %s %s from %s", method, path, peer or "unknown")
-            return _answer(
+    def handle(
+        self, method: str, path: str, headers: Mapping[bytes, bytes], body: bytes, peer: str
+    ) -> Response:
+        """Answer one control request; never raises.
+
+        `headers` have lower-case names; `peer` is the IP address at the other end of the connection.
+        """
+        if not is_loopback(peer) or not hmac.compare_digest(headers.get(TOKEN_HEADER, b""), self._token):
+            logger.warning("control request refused: %s %r from %s", method, path[:200], peer or "unknown")
+            return _refusal(
                 403,
-                {
-                    "error": "the control interface is for callers on this machine with the token",
-                    "hint": f"send the token of this endpoint in the header {TOKEN_HEADER}",
-                },
+                "the control interface is for callers on this machine with the token",
+                f"send the token of this endpoint in the header {TOKEN_HEADER.decode()}",
             )
         command = self._commands.get((method, path.removeprefix(PREFIX)))
         if command is None:
             known = ", ".join(f"{verb} {PREFIX}{name}" for verb, name in self._commands)
-            return _answer(404, {"error": f"there is no {method} {path}", "hint": f"there are: {known}"})
+            return _refusal(404, f"there is no {method} {path[:200]}", f"there are: {known}")
         try:
-            parameters = msgspec.json.decode(body) if body else {}
-            if not isinstance(parameters, dict):
-                raise ConfigurationError("the body must be a JSON object")
-            return _answer(200, command(parameters))
+            return _answer(200, command(_parameters(body)))
         except ConfigurationError as error:
-            return _answer(400, {"error": error.message, "hint": error.hint})
-        except (msgspec.DecodeError, RecursionError) as error:
-            return _answer(400, {"error": f"the body is not JSON: {error}", "hint": None})
+            return _refusal(400, error.message, error.hint or error.cause)
+        except Exception:
+            logger.exception("control request %s %s failed", method, path)
+            return _refusal(500, "internal error; the endpoint's log has more", None)
 
     def _time(self) -> dict[str, Any]:
         return {
@@ -82,8 +84,8 @@ class ControlInterface:
         if set(parameters) not in ({"advance_seconds"}, {"set"}):
             raise ConfigurationError("exactly one of advance_seconds and set must be given", hint=hint)
         ((name, value),) = parameters.items()
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise ConfigurationError(f"{name} must be a number of seconds", hint=hint)
+        if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > MOST_SECONDS:
+            raise ConfigurationError(f"{name} must be a reasonable number of seconds", hint=hint)
         if name == "set":
             self._clock.set(value)
         else:
@@ -101,16 +103,35 @@ class ControlInterface:
         }
 
 
-def _is_loopback(peer: str) -> bool:
+def is_loopback(address: str) -> bool:
+    """True for an IP address that only this machine can have.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("::ffff:127.0.0.1"), is_loopback("10.0.0.1"), is_loopback("")
+    (True, True, False, False)
+    """
     try:
-        address = ipaddress.ip_address(peer)
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return (mapped or parsed).is_loopback
+
+
+def _parameters(body: bytes) -> dict[str, Any]:
+    try:
+        parameters = msgspec.json.decode(body) if body else {}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigurationError(f"the body is not JSON: {error}") from None
+    if not isinstance(parameters, dict):
+        raise ConfigurationError("the body must be a JSON object")
+    return parameters
 
 
 def _answer(status: int, content: dict[str, Any]) -> Response:
     body = msgspec.json.encode(content)
-    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     return Response(status, headers, body)
+
+
+def _refusal(status: int, sentence: str, hint: str | None) -> Response:
+    return _answer(status, {"error": sentence, "hint": hint})

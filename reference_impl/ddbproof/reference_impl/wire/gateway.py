@@ -1,16 +1,19 @@
 """The gateway: one HTTP request in, one HTTP response out, no transport in between.
 
-Order of checks: method, size, operation, signature, JSON, shapes, then the backend. Every answer carries
-the request id, a CRC32 of its body and the endpoint's own time in `Date`: that header is the only clock a
-client of any endpoint can read. An exception nobody expected is logged whole and answered as a plain
-InternalServerError, so that no traceback leaves the machine.
+Order of checks: path, method, size, operation, signature, JSON, shapes, then the backend. Every answer
+carries the request id, a CRC32 of its body and the endpoint's own time in `Date`: that header is the only
+clock a client of any endpoint can read. An exception that nobody expected is logged whole and answered as a
+plain InternalServerError, so that no traceback leaves the machine.
+
+Claims: AP-16 (target prefix, JSON 1.0), AP-17 (statuses are not in the model: 500 for InternalServerError,
+else 400). Choices: wrong paths and methods, on which AWS publishes nothing, answer 404 and 405 with a word
+of help; an operation that the service does not have answers UnknownOperationException without a message.
 """
 
 from __future__ import annotations
 
 import logging
 import random
-from base64 import b32encode
 from collections.abc import Mapping
 from email.utils import formatdate
 from zlib import crc32
@@ -21,14 +24,17 @@ from ddbproof.reference_impl.errors import CallerError, EndpointError, ServiceEr
 from ddbproof.reference_impl.options import EndpointOptions
 from ddbproof.reference_impl.wire.codec import LARGEST_BODY_BYTES, decode_body, encode, encode_error
 from ddbproof.reference_impl.wire.response import Response
-from ddbproof.reference_impl.wire.shapes import input_checker, is_operation
+from ddbproof.reference_impl.wire.shapes import input_checker, operation_names
 from ddbproof.reference_impl.wire.signature import authenticate
 
 logger = logging.getLogger("ddbproof.reference_impl")
 
-_SERVICES = {"DynamoDB_20120810": "dynamodb", "DynamoDBStreams_20120810": "dynamodbstreams"}
-_JSON = "application/x-amz-json-1.0"
 HEALTHY = b"healthy: ddbproof reference endpoint\n"
+REQUEST_ID_LENGTH = 52
+_SERVICES = {"DynamoDB_20120810": "dynamodb", "DynamoDBStreams_20120810": "dynamodbstreams"}
+_JSON = b"application/x-amz-json-1.0"
+# Maps a random byte to one of the 32 characters of request ids.
+_REQUEST_ID_CHARACTERS = b"0123456789ABCDEFGHIJKLMNOPQRSTUV" * 8
 
 
 class Gateway:
@@ -39,60 +45,91 @@ class Gateway:
         self._options = options
         self._clock = clock
         self._random = random.Random(options.seed)  # noqa: S311 - request ids are no secrets
+        self._operations = {
+            f"{prefix}.{name}".encode(): (service, name)
+            for prefix, service in _SERVICES.items()
+            for name in operation_names(service)
+        }
+        self._date_second = -1
+        self._date = b""
 
-    def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
-        """Answer one request; `headers` have lower-case names. Never raises."""
-        if method in ("GET", "HEAD") and path == "/":
-            return self._response(200, HEALTHY, "text/plain", self._request_id())
+    def handle(self, method: str, target: str, headers: Mapping[bytes, bytes], body: bytes) -> Response:
+        """Answer one request. Never raises.
+
+        `target` is the path as sent, with its query; `headers` have lower-case names.
+        """
         request_id = self._request_id()
+        if method in ("GET", "HEAD") and target == "/":
+            return self._response(200, HEALTHY, b"text/plain", request_id)
         try:
-            if method != "POST":
-                raise CallerError("UnknownOperationException", "", status=404)
-            answer = self._answer(path, headers, body, request_id)
+            answer = self._answer(method, target, headers, body, request_id)
             return self._response(200, answer, _JSON, request_id)
         except ServiceError as error:
-            return self._response(error.status, encode_error(error), _JSON, request_id)
+            return self._refusal(error, request_id)
         except Exception:
-            logger.exception("request %s (%s) failed", request_id, headers.get("x-amz-target"))
-            return self._response(500, encode_error(EndpointError()), _JSON, request_id)
+            operation = headers.get(b"x-amz-target", b"")[:200]
+            logger.exception("request %s (%r) failed", request_id, operation)
+            return self._refusal(EndpointError(), request_id)
 
-    def _answer(self, path: str, headers: Mapping[str, str], body: bytes, request_id: str) -> bytes:
+    def _answer(
+        self, method: str, target: str, headers: Mapping[bytes, bytes], body: bytes, request_id: str
+    ) -> bytes:
+        if target != "/" and target.partition("?")[0] != "/":
+            raise CallerError("UnknownOperationException", "Operations are sent to the path /", status=404)
+        if method != "POST":
+            raise CallerError("UnknownOperationException", "Operations are sent with POST", status=405)
         if len(body) > LARGEST_BODY_BYTES:
-            raise CallerError(
-                "RequestEntityTooLargeException",
-                f"Request is larger than {LARGEST_BODY_BYTES} bytes",
-                status=413,
-            )
-        prefix, _, operation = headers.get("x-amz-target", "").partition(".")
-        service = _SERVICES.get(prefix)
-        if service is None or not is_operation(service, operation):
+            raise _too_large()
+        known = self._operations.get(headers.get(b"x-amz-target", b""))
+        if known is None:
             raise CallerError("UnknownOperationException", "")
-        caller = authenticate(self._options, "POST", path, headers, body)
+        service, operation = known
+        caller = authenticate(self._options, method, target, headers, body)
         parameters = decode_body(body)
         input_checker(service, operation)(parameters)
         context = CallContext(caller.region, caller.account, request_id)
         return encode(self._backend.call(operation, parameters, context))
 
     def too_large(self) -> Response:
-        """The answer to a request whose body was not read to its end."""
-        error = CallerError(
-            "RequestEntityTooLargeException", f"Request is larger than {LARGEST_BODY_BYTES} bytes", status=413
-        )
-        return self._response(413, encode_error(error), _JSON, self._request_id())
+        """The answer to a request whose body was not read to its end; it also ends the connection."""
+        response = self._refusal(_too_large(), self._request_id())
+        response.headers.append((b"connection", b"close"))
+        return response
+
+    def _refusal(self, error: ServiceError, request_id: str) -> Response:
+        response = self._response(error.status, encode_error(error), _JSON, request_id)
+        if error.status == 405:
+            response.headers.append((b"allow", b"POST"))
+        return response
 
     def _request_id(self) -> str:
-        return b32encode(self._random.getrandbits(256).to_bytes(32, "big")).decode()[:52]
+        return self._random.randbytes(REQUEST_ID_LENGTH).translate(_REQUEST_ID_CHARACTERS).decode()
 
-    def _response(self, status: int, body: bytes, content_type: str, request_id: str) -> Response:
+    def _response(self, status: int, body: bytes, content_type: bytes, request_id: str) -> Response:
         return Response(
             status,
             [
-                ("Server", "Server"),
-                ("Date", formatdate(self._clock.now_milliseconds() // 1000, usegmt=True)),
-                ("Content-Type", content_type),
-                ("Content-Length", str(len(body))),
-                ("x-amzn-RequestId", request_id),
-                ("x-amz-crc32", str(crc32(body))),
+                (b"server", b"Server"),
+                (b"date", self._date_header()),
+                (b"content-type", content_type),
+                (b"content-length", b"%d" % len(body)),
+                (b"x-amzn-requestid", request_id.encode()),
+                (b"x-amz-crc32", b"%d" % crc32(body)),
             ],
             body,
         )
+
+    def _date_header(self) -> bytes:
+        second = self._clock.now_milliseconds() // 1000
+        if second != self._date_second:
+            self._date_second = second
+            self._date = formatdate(second, usegmt=True).encode()
+        return self._date
+
+
+def _too_large() -> CallerError:
+    return CallerError(
+        "RequestEntityTooLargeException",
+        f"The request is larger than {LARGEST_BODY_BYTES} bytes",
+        status=413,
+    )

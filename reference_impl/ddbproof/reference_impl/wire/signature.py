@@ -1,9 +1,15 @@
 """Who calls: the credential scope of a SigV4 signature, and on request the signature itself.
 
 The Region comes from the credential scope, as one address serves all Regions of this endpoint; the account
-comes from the access key. Signatures are checked only with `verify_signatures`; then the request's date is
-held against the machine's clock and not the endpoint's, because the endpoint's may have been moved by days
-while the caller's cannot.
+comes from the access key. Signatures are checked only with `verify_signatures`, because the point of a test
+endpoint is that any credentials will do.
+
+Where they are checked: the headers that decide what a request means (`host`, `x-amz-date`, `x-amz-target`)
+must be signed, the body is part of the signature, and the date must lie within five minutes of the
+*machine's* clock. Not of the endpoint's: that one may have been moved by days, while the caller's clock
+cannot be. Source: AWS General Reference, "Signature Version 4".
+
+Not built: signatures in the query string (presigned URLs), session tokens (ignored), chunked signatures.
 """
 
 from __future__ import annotations
@@ -12,22 +18,41 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from urllib.parse import quote
+from typing import NamedTuple
 
 from ddbproof.reference_impl.errors import AuthenticationError
 from ddbproof.reference_impl.options import AccessKey, EndpointOptions
 
 LARGEST_CLOCK_SKEW = timedelta(minutes=5)
 ALGORITHM = "AWS4-HMAC-SHA256"
+MUST_BE_SIGNED = ("host", "x-amz-date", "x-amz-target")
 _SERVICE = "dynamodb"
-_FIELD = re.compile(r"([A-Za-z]+)=([^,\s]+)")
+_USUAL = re.compile(r"AWS4-HMAC-SHA256 Credential=([^,\s]+), SignedHeaders=([^,\s]+), Signature=([^,\s]+)\Z")
+_PARTS = re.compile(r"([A-Za-z]+)=([^,\s]+)")
+_STAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z\Z")
+_ANYBODY = AccessKey()
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Scope(NamedTuple):
+    """A credential scope: whose key signed, on which date (YYYYMMDD), for which Region and service."""
+
+    access_key_id: str
+    date: str
+    region: str
+    service: str
+
+
+class Authorization(NamedTuple):
+    """The parts of an Authorization header; names of signed headers are joined by `;`."""
+
+    scope: Scope
+    signed_headers: str
+    signature: str
+
+
+class Caller(NamedTuple):
     """Who signed, and for which Region."""
 
     access_key_id: str
@@ -35,117 +60,138 @@ class Caller:
     account: str
 
 
-@dataclass(frozen=True, slots=True)
-class Authorization:
-    """The parts of an Authorization header."""
-
-    access_key_id: str
-    date: str
-    region: str
-    service: str
-    signed_headers: tuple[str, ...]
-    signature: str
-
-
-@lru_cache(4096)
-def parse_authorization(header: str) -> Authorization:
+def parse_authorization(header: bytes) -> Authorization:
     """Raises AuthenticationError unless the header is a complete SigV4 authorization."""
-    if not header.startswith(ALGORITHM):
-        raise AuthenticationError(
-            "IncompleteSignatureException", f"Authorization header must begin with {ALGORITHM}"
-        )
-    fields = dict(_FIELD.findall(header))
-    for name in ("Credential", "SignedHeaders", "Signature"):
-        if name not in fields:
-            raise AuthenticationError(
-                "IncompleteSignatureException", f"Authorization header requires '{name}' parameter."
-            )
-    parts = fields["Credential"].rsplit("/", 4)
-    if len(parts) != 5 or parts[4] != "aws4_request":
-        raise AuthenticationError(
-            "IncompleteSignatureException",
-            "Credential must have the form key/date/region/dynamodb/aws4_request",
-        )
-    return Authorization(
-        parts[0], parts[1], parts[2], parts[3], tuple(fields["SignedHeaders"].split(";")), fields["Signature"]
-    )
+    text = header.decode("latin-1")
+    usual = _USUAL.match(text)
+    if usual is not None:
+        credential, signed_headers, given = usual.groups()
+        return Authorization(parse_scope(credential), signed_headers, given)
+    algorithm, _, rest = text.partition(" ")
+    if algorithm != ALGORITHM:
+        raise _incomplete(f"Authorization header must begin with '{ALGORITHM}'.")
+    parts = dict(_PARTS.findall(rest))
+    missing = [name for name in ("Credential", "Signature", "SignedHeaders") if name not in parts]
+    if missing:
+        raise _incomplete(*(f"Authorization header requires '{name}' parameter." for name in missing))
+    return Authorization(parse_scope(parts["Credential"]), parts["SignedHeaders"], parts["Signature"])
+
+
+@lru_cache(1024)
+def parse_scope(credential: str) -> Scope:
+    """Raises AuthenticationError unless the text is `key/date/Region/service/aws4_request`."""
+    parts = credential.rsplit("/", 4)
+    if len(parts) != 5 or parts[4] != "aws4_request" or not all(parts):
+        raise _incomplete("Credential must have the form <key>/<date>/<Region>/dynamodb/aws4_request.")
+    return Scope(*parts[:4])
 
 
 def authenticate(
-    options: EndpointOptions, method: str, path: str, headers: Mapping[str, str], body: bytes
+    options: EndpointOptions, method: str, target: str, headers: Mapping[bytes, bytes], body: bytes
 ) -> Caller:
-    """The caller of a request; `headers` have lower-case names. Raises AuthenticationError."""
-    header = headers.get("authorization")
+    """The caller of a request.
+
+    `target` is path and query as sent, `headers` have lower-case names. Raises AuthenticationError.
+    """
+    header = headers.get(b"authorization")
     if header is None:
-        raise AuthenticationError(
-            "MissingAuthenticationTokenException", "Request is missing Authentication Token"
-        )
+        raise AuthenticationError("MissingAuthenticationTokenException", _missing_sentence(target))
     authorization = parse_authorization(header)
-    if authorization.service != _SERVICE:
-        raise AuthenticationError(
-            "InvalidSignatureException", f"Credential should be scoped to correct service: '{_SERVICE}'. "
+    scope = authorization.scope
+    if scope.service != _SERVICE:
+        raise _invalid(f"Credential should be scoped to correct service: '{_SERVICE}'.")
+    if scope.region not in options.regions:
+        raise _invalid(
+            f"Credential should be scoped to a valid Region, not '{scope.region}'. "
+            f"This endpoint serves {', '.join(options.regions)}."
         )
-    if authorization.region not in options.regions:
-        raise AuthenticationError(
-            "InvalidSignatureException",
-            f"Credential should be scoped to a valid Region, not '{authorization.region}'. "
-            f"This endpoint serves {', '.join(options.regions)}.",
-        )
-    key = options.access_keys.get(authorization.access_key_id)
+    key = options.access_keys.get(scope.access_key_id)
     if options.verify_signatures:
         if key is None or key.secret is None:
             raise AuthenticationError(
                 "UnrecognizedClientException", "The security token included in the request is invalid."
             )
-        verify(authorization, key.secret, method, path, headers, body, datetime.now(UTC))
-    return Caller(authorization.access_key_id, authorization.region, (key or AccessKey()).account)
+        verify(authorization, key.secret, method, target, headers, body, datetime.now(UTC))
+    return Caller(scope.access_key_id, scope.region, (key or _ANYBODY).account)
 
 
 def verify(
     authorization: Authorization,
     secret: str,
     method: str,
-    path: str,
-    headers: Mapping[str, str],
+    target: str,
+    headers: Mapping[bytes, bytes],
     body: bytes,
     now: datetime,
 ) -> None:
-    """Raises AuthenticationError unless the signature is right and not older than five minutes."""
-    stamp = headers.get("x-amz-date", "")
-    try:
-        signed_at = datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    except ValueError:
-        raise AuthenticationError(
-            "IncompleteSignatureException",
-            "Authorization header requires existence of an 'X-Amz-Date' header.",
-        ) from None
-    if abs(now - signed_at) > LARGEST_CLOCK_SKEW or not stamp.startswith(authorization.date):
-        raise AuthenticationError(
-            "InvalidSignatureException",
-            f"Signature expired or not yet current: {stamp} is not within 5 minutes",
+    """Raises AuthenticationError unless the signature is right and made within five minutes of `now`."""
+    stamp = headers.get(b"x-amz-date", b"").decode("latin-1")
+    signed_at = _instant(stamp)
+    if signed_at is None:
+        raise _incomplete("Authorization header requires existence of a 'X-Amz-Date' header.")
+    if not stamp.startswith(authorization.scope.date):
+        raise _invalid("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date.")
+    if abs(now - signed_at) > LARGEST_CLOCK_SKEW:
+        # The caller's clock is wrong, or the message is replayed.
+        raise _invalid(
+            f"Signature expired or not yet current: {stamp} is not within 5 minutes of {now:%Y%m%dT%H%M%SZ}"
         )
-    scope = f"{authorization.date}/{authorization.region}/{authorization.service}/aws4_request"
-    canonical = "\n".join(
-        [
-            method,
-            quote(path, safe="/-_.~"),
-            "",
-            *(f"{name}:{' '.join(headers.get(name, '').split())}" for name in authorization.signed_headers),
-            "",
-            ";".join(authorization.signed_headers),
-            hashlib.sha256(body).hexdigest(),
-        ]
-    )
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
-    key = f"AWS4{secret}".encode()
-    for part in (authorization.date, authorization.region, authorization.service, "aws4_request"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    wanted = hmac.new(key, f"{ALGORITHM}\n{stamp}\n{scope}\n{digest}".encode(), "sha256").hexdigest()
-    if "host" not in authorization.signed_headers or not hmac.compare_digest(
-        wanted.encode(), authorization.signature.encode()
-    ):
-        raise AuthenticationError(
-            "InvalidSignatureException",
+    signed = authorization.signed_headers.split(";")
+    unsigned = [name for name in MUST_BE_SIGNED if name not in signed]
+    if unsigned:
+        raise _invalid(f"'{unsigned[0]}' must be a 'SignedHeader' in the AWS Authorization.")
+    wanted = signature(authorization, secret, stamp, method, target, headers, body)
+    if not hmac.compare_digest(wanted.encode(), authorization.signature.encode("latin-1", "replace")):
+        raise _invalid(
             "The request signature we calculated does not match the signature you provided. Check your AWS "
-            "Secret Access Key and signing method. Consult the service documentation for details.",
+            "Secret Access Key and signing method. Consult the service documentation for details."
         )
+
+
+def signature(
+    authorization: Authorization,
+    secret: str,
+    stamp: str,
+    method: str,
+    target: str,
+    headers: Mapping[bytes, bytes],
+    body: bytes,
+) -> str:
+    """The signature, in hexadecimal, that such a request must carry."""
+    path, _, query = target.partition("?")
+    names = authorization.signed_headers.encode("latin-1", "replace")
+    lines = [method.encode(), path.encode(), "&".join(sorted(query.split("&"))).encode()]
+    lines += [name + b":" + b" ".join(headers.get(name, b"").split()) for name in names.split(b";")]
+    lines += [b"", names, hashlib.sha256(body).hexdigest().encode()]
+    canonical = b"\n".join(lines)
+    scope = authorization.scope
+    key = f"AWS4{secret}".encode()
+    for part in (scope.date, scope.region, scope.service, "aws4_request"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    scope_text = f"{scope.date}/{scope.region}/{scope.service}/aws4_request"
+    to_sign = f"{ALGORITHM}\n{stamp}\n{scope_text}\n{hashlib.sha256(canonical).hexdigest()}"
+    return hmac.digest(key, to_sign.encode(), "sha256").hex()
+
+
+def _instant(stamp: str) -> datetime | None:
+    if _STAMP.match(stamp) is None:
+        return None
+    try:
+        return datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _missing_sentence(target: str) -> str:
+    sentence = "Request is missing Authentication Token"
+    if "X-Amz-Credential=" in target:
+        sentence += ": this endpoint reads the Authorization header, not signatures in the query string"
+    return sentence
+
+
+def _incomplete(*sentences: str) -> AuthenticationError:
+    return AuthenticationError("IncompleteSignatureException", " ".join(sentences))
+
+
+def _invalid(sentence: str) -> AuthenticationError:
+    return AuthenticationError("InvalidSignatureException", sentence)

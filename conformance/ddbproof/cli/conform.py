@@ -1,0 +1,264 @@
+"""`ddbproof conform`: judge an endpoint's high availability and write a report."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import secrets
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from ddbproof.cli.errors import CommandError, ExitCode
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ddbproof.conformance.plan import Plan, Target
+    from ddbproof.conformance.run import Outcome
+
+_FLAG = Parameter(negative="")
+_REPEATABLE = Parameter(negative="", allow_leading_hyphen=False)
+_SEED_LIMIT = 2**32
+_CLAIM = re.compile(r"[A-Z]+-[0-9]+")
+
+
+def conform(
+    *,
+    target: str | None = None,
+    endpoint: Annotated[list[str] | None, _REPEATABLE] = None,
+    profile: str | None = None,
+    select: Annotated[list[str] | None, _REPEATABLE] = None,
+    area: Annotated[list[str] | None, _REPEATABLE] = None,
+    seed: int | None = None,
+    report: Path | None = None,
+    defect: str | None = None,
+    list_defects: Annotated[bool, _FLAG] = False,
+    list_: Annotated[bool, Parameter(name="--list", negative="")] = False,
+) -> int:
+    """Judge a DynamoDB-compatible endpoint by what it does, and write a report.
+
+    Without --target and --endpoint the reference endpoint is started and judged. Every table and backup that
+    is made has a random prefix of its own and is removed at the end, also after Ctrl-C. AWS itself is refused.
+
+    Exit codes: 0 nothing failed, 1 a promise is broken, 2 usage or nothing selected, 3 target unreachable,
+    4 inconclusive only, 5 our own error, 130 interrupted.
+
+    Parameters
+    ----------
+    target
+        A target to launch: reference (the default) or moto. See `ddbproof targets`.
+    endpoint
+        An endpoint that runs already, [REGION=]URL; may be repeated. A URL alone serves us-east-1, eu-west-1
+        and ap-northeast-1, which it tells apart by the signature; REGION=URL gives just the Regions named.
+    profile
+        The AWS profile whose credentials sign the requests to --endpoint. Otherwise the environment's do, and
+        on loopback AWS's documented example pair.
+    select
+        Judge only this: a claim (PI-12), a pattern of claims (PI-*), or a part of a test's name; may be
+        repeated.
+    area
+        Judge only the claims of this area; may be repeated. `ddbproof claims` shows areas.
+    seed
+        Makes the run's random choices repeatable; printed with every run.
+    report
+        Where results.jsonl and report.html go; otherwise reports/runs/TIME-TARGET here.
+    defect
+        Plant this defect between the suite and the target, to see the suite catch it.
+    list_defects
+        Show the defects that can be planted, and end.
+    list_
+        Show what would be judged, and end; no target is needed.
+    """
+    if list_defects:
+        return _show_defects()
+    if endpoint and target is not None:
+        raise CommandError(
+            "--target and --endpoint exclude each other",
+            hint="--target launches an endpoint, --endpoint reaches one that runs already",
+        )
+    if profile is not None and not endpoint:
+        raise CommandError(
+            "--profile says who signs requests to --endpoint",
+            cause="A launched target takes any signature",
+            hint="Add --endpoint URL, or leave --profile out",
+        )
+    if seed is not None and not 0 <= seed < _SEED_LIMIT:
+        raise CommandError(f"--seed must be a number from 0 to {_SEED_LIMIT - 1}, not {seed}")
+    if defect is not None:
+        from ddbproof.conformance.defects import defect_named
+
+        defect_named(defect)
+    selection = _checked_selection(tuple(select or ()), tuple(area or ()))
+    if list_:
+        return _show_tests(*selection)
+    chosen_seed = secrets.randbelow(_SEED_LIMIT) if seed is None else seed
+    options = _options(target, endpoint, profile, select, area, chosen_seed, defect)
+    return _judge(
+        options, selection, target=target or "reference", profile=profile, endpoints=endpoint or [], report=report
+    )
+
+
+def _judge(
+    options: dict[str, Any],
+    selection: tuple[tuple[str, ...], tuple[str, ...]],
+    *,
+    target: str,
+    endpoints: list[str],
+    profile: str | None,
+    report: Path | None,
+) -> int:
+    """Open the target, run, and tell how it went."""
+    from ddbproof.cli.interrupts import gentle_interrupts
+    from ddbproof.cli.progress import Progress, own_console
+    from ddbproof.conformance.plan import Plan
+    from ddbproof.conformance.run import require_writable, run
+    from ddbproof.conformance.targets import open_target
+
+    if report is not None:
+        require_writable(report)
+    console = own_console()
+    seed = int(options["seed"])
+    with gentle_interrupts(), contextlib.ExitStack() as stack:
+        opened = stack.enter_context(open_target(target, endpoints=endpoints, profile=profile, seed=seed))
+        opened = stack.enter_context(_planted(options.get("defect"), opened))
+        # The prefix is random in every run: two runs of one seed must not meet in one endpoint.
+        plan = Plan(opened, seed, f"ddbproof-{secrets.token_hex(4)}-", *selection)
+        directory = report or _default_directory(opened)
+        _introduce(console, plan)
+        with Progress(console) as progress:
+            outcome = run(plan, directory, progress, options=options, evidence_packages=_evidence_packages())
+        page = _render_page(outcome.results_path)
+        _conclude(console, outcome, page, options)
+    return outcome.exit_code
+
+
+@contextlib.contextmanager
+def _planted(defect: str | None, target: Target) -> Iterator[Target]:
+    if defect is None:
+        yield target
+        return
+    from ddbproof.conformance.defects import plant
+
+    with plant(defect, target) as behind:
+        yield behind
+
+
+def _options(
+    target: str | None,
+    endpoint: list[str] | None,
+    profile: str | None,
+    select: list[str] | None,
+    area: list[str] | None,
+    seed: int,
+    defect: str | None,
+) -> dict[str, Any]:
+    """What the user asked for, for the report's header and for repeating the run."""
+    if not endpoint and target is None:
+        target = "reference"
+    given = {
+        "target": target,
+        "endpoint": endpoint,
+        "profile": profile,
+        "select": select,
+        "area": area,
+        "seed": seed,
+        "defect": defect,
+    }
+    return {name: value for name, value in given.items() if value is not None and value != []}
+
+
+def repeating_command(options: dict[str, Any]) -> str:
+    """The command line that repeats a run with these options.
+
+    >>> repeating_command({"target": "moto", "select": ["PI-*"], "seed": 7})
+    "ddbproof conform --target moto --select 'PI-*' --seed 7"
+    """
+    words = ["ddbproof", "conform"]
+    for name, value in options.items():
+        for one in value if isinstance(value, list) else [value]:
+            words += [f"--{name}", str(one)]
+    return shlex.join(words)
+
+
+def _default_directory(target: Target) -> Path:
+    from ddbproof.conformance.provenance import utc_now
+
+    name = "".join(letter if letter.isalnum() else "-" for letter in target.name).strip("-")
+    return Path("reports") / "runs" / f"{utc_now():%Y%m%dT%H%M%SZ}-{name}"
+
+
+def _introduce(console: Console, plan: Plan) -> None:
+    target = plan.target
+    clock = "clock can be moved" if target.clock == "movable" else "clock cannot be moved"
+    version = f" {target.version}" if target.version else ""
+    console.print(f"target {target.name}{version} · {', '.join(target.regions)} · {clock} · seed {plan.seed}")
+    if target.defect is not None:
+        console.print(f"planted defect: {target.defect}")
+    if clock == "clock cannot be moved":
+        console.print("tests that have to wait for the endpoint's time take as long as it takes")
+
+
+def _conclude(console: Console, outcome: Outcome, page: Path | None, options: dict[str, Any]) -> None:
+    from ddbproof.cli.progress import GRAVITY, STYLES
+
+    console.print()
+    if outcome.interrupted:
+        console.print("interrupted: the report holds what was judged until then", style="yellow")
+    if outcome.unreachable is not None:
+        console.print(f"the target is gone: {outcome.unreachable}", style="bold red")
+    for verdict in GRAVITY[::-1]:
+        if outcome.counts.get(verdict):
+            console.print(f"{outcome.counts[verdict]:>5} {verdict}", style=STYLES[verdict])
+    total = len(outcome.selected)
+    scope = "selected" if "select" in options or "area" in options else "testable"
+    console.print(f"{outcome.passed} of {total} {scope} claims passed in {outcome.seconds:.0f} s")
+    if outcome.leftovers:
+        console.print(f"could not be removed: {', '.join(outcome.leftovers)}", style="bold red")
+    console.print(f"report: {page or outcome.results_path}")
+    if page is not None:
+        console.print(f"data:   {outcome.results_path}")
+    console.print(f"again:  {repeating_command(options)}")
+
+
+def _show_defects() -> int:
+    from rich.console import Console
+    from rich.table import Table
+
+    from ddbproof.conformance.defects import DEFECTS
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("defect", no_wrap=True)
+    table.add_column("breaks")
+    table.add_column("what is wrong then")
+    for defect in DEFECTS.values():
+        table.add_row(defect.name, " ".join(defect.claims), defect.sentence)
+    console = Console(highlight=False, markup=False)
+    console.print(table)
+    console.print("identity: the relay without any defect")
+    return ExitCode.OK
+
+
+def _checked_selection(
+    select: tuple[str, ...], areas: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The selection, if every claim and area in it exists; the registry's error, with the nearest, if not."""
+    from fnmatch import fnmatchcase
+
+    from ddbproof.conformance.errors import SelectionError
+    from ddbproof.model.claims import load_registry
+
+    registry = load_registry()
+    for area in areas:
+        registry.select(area=area)
+    for one in select:
+        if _CLAIM.fullmatch(one.upper()):
+            registry.claim(one)
+        elif set(one) & set("*?[") and not any(fnmatchcase(claim, one) for claim in registry.claims):
+            raise SelectionError(
+                f"No claim matches {one!r}", hint="A pattern stands for claim ids, as in PI-*; see ddbproof claims"
+            )
+    return select, areas

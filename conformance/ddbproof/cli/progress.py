@@ -1,0 +1,110 @@
+"""What a person sees while a run goes on: a live line on a terminal, plain lines anywhere else.
+
+Both tell the same. Each finished test has its verdict, its claims, its name and its seconds; the reason stands
+below it unless it passed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from ddbproof.conformance.judge import SelectedTest
+    from ddbproof.reports import ResultRecord
+
+# From the gravest to the best: a test that judges several claims is shown by its gravest verdict.
+GRAVITY = ("error", "fail", "differs", "inconclusive", "unsupported", "not testable here", "pass")
+STYLES = {
+    "pass": "green",
+    "fail": "bold red",
+    "differs": "magenta",
+    "inconclusive": "yellow",
+    "unsupported": "cyan",
+    "not testable here": "dim",
+    "error": "bold white on red",
+}
+
+
+def own_console() -> Console:
+    """A console on a copy of standard output, which stays ours while pytest captures the original."""
+    try:
+        output = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="replace", buffering=1)
+    except (OSError, ValueError, AttributeError):  # no real file below, as in some embedding programs
+        return Console(highlight=False, markup=False, soft_wrap=True)
+    return Console(file=output, highlight=False, markup=False, soft_wrap=True)
+
+
+class Progress:
+    """Observer of a run that tells a person; a context manager around the live line."""
+
+    def __init__(self, console: Console) -> None:
+        self.counts: Counter[str] = Counter()
+        self._console = console
+        self._live: Live | None = None
+        self._total = 0
+        self._done = 0
+        self._current = ""
+        self._began = time.monotonic()
+
+    def __enter__(self) -> Progress:
+        if self._console.is_terminal:
+            self._live = Live(
+                get_renderable=self._line,
+                console=self._console,
+                transient=True,
+                refresh_per_second=8,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def selected(self, tests: Sequence[SelectedTest]) -> None:
+        """The run is about to begin."""
+        self._total = len(tests)
+        claims = {claim for test in tests for claim in test.claims}
+        self._console.print(f"{len(tests)} tests judge {len(claims)} claims")
+
+    def started(self, test: str) -> None:
+        """A test has begun."""
+        self._current = test
+
+    def finished(self, test: str, records: Sequence[ResultRecord]) -> None:
+        """A test is over."""
+        self._done += 1
+        self._current = ""
+        self.counts.update(str(record.verdict) for record in records)
+        if not records:
+            return
+        worst = min(records, key=lambda record: GRAVITY.index(str(record.verdict)))
+        verdict = str(worst.verdict)
+        claims = " ".join(record.claim for record in records)
+        line = Text(f"{verdict:<12} ", style=STYLES[verdict])
+        line.append(f"{claims:<12} {test}  {worst.seconds:.1f} s", style="default")
+        self._console.print(line)
+        if verdict != "pass" and worst.reason:
+            self._console.print(Text("    " + " ".join(worst.reason.split()), style="default"))
+
+    def finding(self, kind: str, text: str) -> None:
+        """Something was seen that is no verdict."""
+        self._console.print(Text(f"seen         {kind}: {text}", style="dim"))
+
+    def _line(self) -> Group:
+        seconds = time.monotonic() - self._began
+        counts = "  ".join(f"{name} {self.counts[name]}" for name in GRAVITY[::-1] if self.counts[name])
+        head = Text(f"{self._done}/{self._total}  {seconds:.0f} s  {counts}")
+        return Group(Spinner("dots", Text(self._current or "...")), head)

@@ -1,0 +1,347 @@
+"""Planted defects of restores: the wrong instant, the wrong table, the wrong contents (PI, RS)."""
+
+from __future__ import annotations
+
+import email.utils
+from collections import defaultdict
+from typing import ClassVar
+
+from ddbproof.conformance.defects.base import Answer, Call, Defect, Document, Endpoint, failure, success
+from ddbproof.conformance.defects.shadow import (
+    RESTORES,
+    WRITES,
+    FillsRestoredTable,
+    contents,
+    source_of_restore,
+)
+from ddbproof.conformance.defects.tables import described
+
+_TO_INSTANT = "RestoreTableToPointInTime"
+_BATCHES = frozenset({"BatchWriteItem", "TransactWriteItems"})
+
+
+def window(endpoint: Endpoint, region: str, table: str) -> tuple[float, float] | None:
+    """Earliest and latest restorable second of a table, None if it has none."""
+    answer = endpoint.call(region, "DescribeContinuousBackups", {"TableName": table})
+    state = (answer.member("ContinuousBackupsDescription") or {}).get("PointInTimeRecoveryDescription") or {}
+    try:
+        return float(state["EarliestRestorableDateTime"]), float(state["LatestRestorableDateTime"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+class InstantIgnored(FillsRestoredTable):
+    """A restore to an instant gives what is in the table now, as several emulators do."""
+
+    name = "restore-ignores-instant"
+    sentence = "A restore to an instant returns the items of now"
+    claims = ("PI-11", "PI-22", "RS-09")
+
+    def filling(self, call: Call) -> list[Document] | None:
+        """The source's items of now."""
+        if call.operation != _TO_INSTANT:
+            return None
+        return contents(self.endpoint, call.region, source_of_restore(self.endpoint, call))
+
+
+class RestoreOffByOneWrite(Defect):
+    """Base: the instant is moved across the nearest write, which is noted by the endpoint's own clock."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(endpoint)
+        self._seconds: dict[str, set[float]] = defaultdict(set)
+
+    def moved(self, instant: float, writes: list[float]) -> float | None:
+        """Where to move the instant, None to leave it."""
+        raise NotImplementedError
+
+    def request(self, call: Call) -> Call | Answer:
+        """Move the instant, but never out of the window."""
+        instant = call.parameter("RestoreDateTime")
+        if call.operation != _TO_INSTANT or not isinstance(instant, int | float):
+            return call
+        table = source_of_restore(self.endpoint, call)
+        with self.lock:
+            writes = sorted(self._seconds[table])
+        moved = self.moved(instant, writes)
+        limits = window(self.endpoint, call.region, table)
+        if moved is None or limits is None or not limits[0] <= moved <= limits[1]:
+            return call
+        return call.with_parameters(RestoreDateTime=moved)
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Note the second of each write."""
+        if (call.operation in WRITES or call.operation in _BATCHES) and answer.ok:
+            date = email.utils.parsedate_to_datetime(answer.headers["date"]).timestamp()
+            with self.lock:
+                for table in _tables_of(call):
+                    self._seconds[table].add(date)
+        return answer
+
+
+class RestoreMissesLastWrite(RestoreOffByOneWrite):
+    """The last write before the instant is missing."""
+
+    name = "restore-misses-last-write"
+    sentence = "A restore to an instant misses the last write before it"
+    claims = ("PI-11", "PI-22", "RS-09")
+
+    def moved(self, instant: float, writes: list[float]) -> float | None:
+        """To the second before the last write."""
+        return max((second for second in writes if second <= instant), default=instant + 1) - 1
+
+
+class RestoreTakesNextWrite(RestoreOffByOneWrite):
+    """The first write after the instant is there too."""
+
+    name = "restore-takes-next-write"
+    sentence = "A restore to an instant contains the next write after it"
+    claims = ("PI-11", "PI-22", "RS-09")
+
+    def moved(self, instant: float, writes: list[float]) -> float | None:
+        """To the second after the next write."""
+        return min((second for second in writes if second > instant), default=instant - 1) + 1
+
+
+class WindowNotChecked(Defect):
+    """An instant outside the window is moved into it instead of refused."""
+
+    name = "window-unchecked"
+    sentence = "A restore to an instant outside the window is accepted"
+    claims = ("PI-12",)
+
+    def request(self, call: Call) -> Call | Answer:
+        """Clamp the instant."""
+        instant = call.parameter("RestoreDateTime")
+        if call.operation != _TO_INSTANT or not isinstance(instant, int | float):
+            return call
+        limits = window(self.endpoint, call.region, source_of_restore(self.endpoint, call))
+        if limits is None:
+            return call
+        return call.with_parameters(RestoreDateTime=min(max(instant, limits[0]), limits[1]))
+
+
+class ExistingTargetAccepted(Defect):
+    """A restore onto an existing table answers 200 and does nothing."""
+
+    name = "restore-onto-existing-accepted"
+    sentence = "A restore onto an existing table is accepted"
+    claims = ("RS-01", "PI-13")
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Describe the table that is there."""
+        if call.operation in RESTORES and answer.code in (
+            "TableAlreadyExistsException",
+            "TableInUseException",
+        ):
+            return described(self, call, str(call.parameter("TargetTableName")))
+        return answer
+
+
+class RestoredWithoutRecovery(Defect):
+    """With recovery off a restore to an instant gives the items of now."""
+
+    name = "restore-with-recovery-off"
+    sentence = "A restore to an instant is accepted although point-in-time recovery is off"
+    claims = ("PI-14",)
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Make a backup now and restore that."""
+        if call.operation != _TO_INSTANT or answer.code != "PointInTimeRecoveryUnavailableException":
+            return answer
+        source = source_of_restore(self.endpoint, call)
+        made = self.endpoint.call(call.region, "CreateBackup", {"TableName": source, "BackupName": "hidden"})
+        arn = (made.member("BackupDetails") or {}).get("BackupArn")
+        target = call.parameter("TargetTableName")
+        restored = self.endpoint.call(
+            call.region, "RestoreTableFromBackup", {"BackupArn": arn, "TargetTableName": target}
+        )
+        self.endpoint.call(call.region, "DeleteBackup", {"BackupArn": arn})
+        return restored
+
+
+class UnknownSourceRestored(Defect):
+    """A restore of an unknown table answers 200 and does nothing."""
+
+    name = "restore-of-unknown-accepted"
+    sentence = "A restore to an instant of an unknown table is accepted"
+    claims = ("PI-14",)
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Describe a table that is not there."""
+        if call.operation == _TO_INSTANT and answer.code == "TableNotFoundException":
+            name = call.parameter("TargetTableName")
+            return success({"TableDescription": {"TableName": name, "TableStatus": "CREATING"}})
+        return answer
+
+
+class LatestIsEarliest(Defect):
+    """UseLatestRestorableTime restores the oldest point."""
+
+    name = "latest-restores-earliest"
+    sentence = "UseLatestRestorableTime restores the earliest point instead of the latest"
+    claims = ("PI-16",)
+
+    def request(self, call: Call) -> Call | Answer:
+        """Ask for the earliest instant."""
+        if call.operation != _TO_INSTANT or not call.parameter("UseLatestRestorableTime"):
+            return call
+        limits = window(self.endpoint, call.region, source_of_restore(self.endpoint, call))
+        if limits is None:
+            return call
+        return call.with_parameters(UseLatestRestorableTime=None, RestoreDateTime=limits[0])
+
+
+class RestoreIntoSource(Defect):
+    """The restored table is another name of its source: what one side writes, the other shows."""
+
+    name = "restored-table-shares-items"
+    sentence = "Writes to a restored table appear in its source, and the other way round"
+    claims = ("RS-09",)
+    _data: ClassVar[frozenset[str]] = WRITES | {"GetItem", "Query", "Scan"}
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(endpoint)
+        self._source: dict[tuple[str, str], str] = {}
+
+    def request(self, call: Call) -> Call | Answer:
+        """Lead the call to the source."""
+        with self.lock:
+            source = self._source.get((call.region, call.table))
+        if source is None:
+            return call
+        if call.operation in ("DeleteTable", "CreateTable"):
+            with self.lock:
+                self._source.pop((call.region, call.table), None)
+            return call
+        return call.with_parameters(TableName=source) if call.operation in self._data else call
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Remember where a restored table came from."""
+        if call.operation in RESTORES and answer.ok:
+            source = source_of_restore(self.endpoint, call)
+            with self.lock:
+                self._source[(call.region, str(call.parameter("TargetTableName")))] = source
+        return answer
+
+
+class RestoredTableInGroup(Defect):
+    """The restored table says that it has the replicas of its source."""
+
+    name = "restored-table-in-group"
+    sentence = "A table restored from a replica is described as a member of its global table"
+    claims = ("RS-10",)
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(endpoint)
+        self._restored: dict[tuple[str, str], Document] = {}
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Carry the members that tell of replicas over."""
+        if call.operation in RESTORES and answer.ok:
+            source = source_of_restore(self.endpoint, call)
+            table = (
+                self.endpoint.call(call.region, "DescribeTable", {"TableName": source}).member("Table") or {}
+            )
+            carried = {name: table[name] for name in ("Replicas", "GlobalTableVersion") if name in table}
+            with self.lock:
+                self._restored[(call.region, str(call.parameter("TargetTableName")))] = carried
+        description = answer.member("Table")
+        if call.operation == "DescribeTable" and isinstance(description, dict):
+            with self.lock:
+                carried = self._restored.get((call.region, call.table), {})
+            return answer.with_members(Table={**description, **carried}) if carried else answer
+        return answer
+
+
+class RestoreCarriesSettings(Defect):
+    """The restored table has point-in-time recovery on, as its source has."""
+
+    name = "restore-carries-settings"
+    sentence = "A restored table has point-in-time recovery and deletion protection on"
+    claims = ("RS-05",)
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(endpoint)
+        self._restored: set[tuple[str, str]] = set()
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Say so in descriptions of restored tables."""
+        if call.operation in RESTORES and answer.ok:
+            with self.lock:
+                self._restored.add((call.region, str(call.parameter("TargetTableName"))))
+        with self.lock:
+            restored = (call.region, call.table) in self._restored
+        if not restored or not answer.ok:
+            return answer
+        if call.operation == "DescribeTable":
+            return answer.with_members(Table={**answer.member("Table"), "DeletionProtectionEnabled": True})
+        if call.operation == "DescribeContinuousBackups":
+            state = answer.member("ContinuousBackupsDescription")
+            on = {"PointInTimeRecoveryStatus": "ENABLED", "RecoveryPeriodInDays": 35}
+            return answer.with_members(
+                ContinuousBackupsDescription={**state, "PointInTimeRecoveryDescription": on}
+            )
+        return answer
+
+
+class DeletedBackupRestorable(Defect):
+    """A deleted backup is gone from descriptions and lists, and can still be restored."""
+
+    name = "deleted-backup-restorable"
+    sentence = "A deleted backup can still be restored"
+    claims = ("RS-11",)
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(endpoint)
+        self._hidden: set[str] = set()
+
+    def request(self, call: Call) -> Call | Answer:
+        """Hide the backup instead of deleting it."""
+        arn = str(call.parameter("BackupArn") or "")
+        with self.lock:
+            hidden = arn in self._hidden
+        if call.operation in ("DescribeBackup", "DeleteBackup") and hidden:
+            return failure("BackupNotFoundException", "Backup not found")
+        if call.operation != "DeleteBackup":
+            return call
+        answer = self.endpoint.call(call.region, "DescribeBackup", {"BackupArn": arn})
+        if answer.ok:
+            with self.lock:
+                self._hidden.add(arn)
+        return answer
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Keep it out of lists."""
+        if call.operation == "ListBackups" and answer.ok:
+            with self.lock:
+                shown = [
+                    one for one in answer.member("BackupSummaries") if one["BackupArn"] not in self._hidden
+                ]
+            return answer.with_members(BackupSummaries=shown)
+        return answer
+
+
+def _tables_of(call: Call) -> set[str]:
+    if call.operation == "BatchWriteItem":
+        return set(call.parameter("RequestItems") or ())
+    if call.operation == "TransactWriteItems":
+        actions = call.parameter("TransactItems") or ()
+        return {str(inner.get("TableName")) for action in actions for inner in action.values()}
+    return {call.table}
+
+
+DEFECTS = (
+    InstantIgnored,
+    RestoreMissesLastWrite,
+    RestoreTakesNextWrite,
+    WindowNotChecked,
+    ExistingTargetAccepted,
+    RestoredWithoutRecovery,
+    UnknownSourceRestored,
+    LatestIsEarliest,
+    RestoreIntoSource,
+    RestoredTableInGroup,
+    RestoreCarriesSettings,
+    DeletedBackupRestorable,
+)

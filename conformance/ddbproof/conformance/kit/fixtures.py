@@ -1,0 +1,82 @@
+"""The fixtures that a test takes by name.
+
+here        the first Region of the target
+elsewhere   a second Region; the test is not testable where there is none
+third       a third Region, likewise
+clock       the endpoint's clock
+seen        a dictionary for lawful choices that were observed, shown in the report
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from ddbproof.conformance.kit.clock import EndpointClock
+from ddbproof.conformance.kit.outcomes import NotTestableHere
+from ddbproof.conformance.kit.tables import Names, RegionHandle
+from ddbproof.conformance.kit.wire import Wire
+from ddbproof.conformance.plan import Plan
+
+
+class World:
+    """Everything of one run that tests share."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.wire = Wire(plan.target)
+        first = plan.target.regions[0]
+        self.clock = EndpointClock(
+            lambda: self.wire.client(first).list_tables(Limit=1),
+            plan.target.control,
+        )
+        self._names = Names(plan.prefix)
+
+    def region(self, position: int) -> RegionHandle:
+        """The Region at that place of the target's list; raises NotTestableHere beyond its end."""
+        regions = self.plan.target.regions
+        if position >= len(regions):
+            raise NotTestableHere(
+                f"this needs {position + 1} Regions, and the target has {len(regions)}; "
+                "name more with --endpoint REGION=URL"
+            )
+        name = regions[position]
+        return RegionHandle(
+            name, self.wire.client(name), self.wire.client(name, validate=False), self._names, self.clock
+        )
+
+
+class Fixtures:
+    """A pytest plugin with the fixtures of one run."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    @pytest.fixture
+    def here(self) -> RegionHandle:
+        """The first Region of the target."""
+        return self._world.region(0)
+
+    @pytest.fixture
+    def elsewhere(self) -> RegionHandle:
+        """A second Region."""
+        return self._world.region(1)
+
+    @pytest.fixture
+    def third(self) -> RegionHandle:
+        """A third Region."""
+        return self._world.region(2)
+
+    @pytest.fixture
+    def clock(self) -> EndpointClock:
+        """The endpoint's clock."""
+        return self._world.clock
+
+    @pytest.fixture
+    def seen(self, request: pytest.FixtureRequest) -> dict[str, str]:
+        """Observed lawful choices, by question."""
+        observed: dict[str, str] = {}
+        request.node.stash[SEEN] = observed
+        return observed
+
+
+SEEN = pytest.StashKey[dict[str, str]]()

@@ -1,0 +1,295 @@
+"""Regions and tables as a test handles them: short words over plain boto3 calls.
+
+What a test judges is written out in the test; what it only needs (a table that is ACTIVE, recovery that is
+on) comes from here, and when the target refuses that, nothing is said about the claim. Reads are strongly
+consistent unless the test says otherwise, so that lawful lag is never mistaken for loss.
+"""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ddbproof.conformance.kit.clock import EndpointClock
+from ddbproof.conformance.kit.outcomes import Inconclusive, Unsupported, describe, is_refusal_of_the_feature
+from ddbproof.conformance.kit.polling import until
+
+PATIENCE_SECONDS = 45.0
+REPLICATION_PATIENCE_SECONDS = 30.0
+LONGEST_LAG_SECONDS = 900.0
+
+PARTITION_KEY = {"AttributeName": "pk", "KeyType": "HASH"}
+SORT_KEY = {"AttributeName": "sk", "KeyType": "RANGE"}
+
+
+class Names:
+    """Names for everything a run creates: the run's own prefix, then a word and a number."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self._numbers = itertools.count(1)
+
+    def new(self, word: str = "table") -> str:
+        """A name that nothing else has."""
+        return f"{self.prefix}{word}-{next(self._numbers)}"
+
+
+class RegionHandle:
+    """One Region of the target: `client` is an ordinary boto3 client, `unchecked` sends what botocore refuses."""
+
+    def __init__(self, name: str, client: Any, unchecked: Any, names: Names, clock: EndpointClock) -> None:
+        self.name = name
+        self.client = client
+        self.unchecked = unchecked
+        self.names = names
+        self.clock = clock
+
+    def table(self, name: str) -> TableHandle:
+        """A handle for a table of that name, existing or not."""
+        return TableHandle(self, name)
+
+    def new_table(self, *, sort_type: str | None = None, recovery: bool = False, **more: Any) -> TableHandle:
+        """A new table that is ACTIVE, with partition key `pk` (a string); `more` goes to CreateTable.
+
+        Raises Inconclusive or Unsupported if the target will not make it.
+        """
+        table = self.table(self.names.new())
+        keys, types = [PARTITION_KEY], [{"AttributeName": "pk", "AttributeType": "S"}]
+        if sort_type is not None:
+            keys, types = [*keys, SORT_KEY], [*types, {"AttributeName": "sk", "AttributeType": sort_type}]
+        request = {
+            "TableName": table.name,
+            "KeySchema": keys,
+            "AttributeDefinitions": types,
+            "BillingMode": "PAY_PER_REQUEST",
+            **more,
+        }
+        with preparing():
+            self.client.create_table(**request)
+            table.wait_until_active()
+        if recovery:
+            table.enable_recovery()
+        return table
+
+    def backup_details(self, arn: str) -> dict[str, Any]:
+        """BackupDetails of a backup."""
+        details: dict[str, Any] = self.client.describe_backup(BackupArn=arn)["BackupDescription"][
+            "BackupDetails"
+        ]
+        return details
+
+    def restore_from_backup(self, arn: str) -> TableHandle:
+        """A new table restored from a backup, ACTIVE."""
+        restored = self.table(self.names.new("restored"))
+        self.client.restore_table_from_backup(BackupArn=arn, TargetTableName=restored.name)
+        restored.wait_until_active()
+        return restored
+
+
+class preparing:  # noqa: N801 - read as a word in `with preparing():`
+    """Whatever is refused inside says nothing about the claim: it becomes Inconclusive or Unsupported."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, ClientError):
+            if is_refusal_of_the_feature(error):
+                raise Unsupported(describe(error)) from error
+            raise Inconclusive(f"could not prepare: {describe(error)}") from error
+
+
+class TableHandle:
+    """One table in one Region."""
+
+    def __init__(self, region: RegionHandle, name: str) -> None:
+        self.region = region
+        self.name = name
+        self.client = region.client
+
+    # -- items ----------------------------------------------------------------------------------------
+
+    def put(self, key: str, value: str, **more: Any) -> None:
+        """Put an item with partition key `key` and attribute `v` = `value`."""
+        self.client.put_item(TableName=self.name, Item={"pk": {"S": key}, "v": {"S": value}, **more})
+
+    def delete(self, key: str) -> None:
+        """Delete the item with partition key `key`."""
+        self.client.delete_item(TableName=self.name, Key={"pk": {"S": key}})
+
+    def get(self, key: str, *, consistent: bool = True) -> str | None:
+        """The attribute `v` of the item, or None when there is no item."""
+        answer = self.client.get_item(TableName=self.name, Key={"pk": {"S": key}}, ConsistentRead=consistent)
+        item = answer.get("Item")
+        return None if item is None else str(item.get("v", {}).get("S"))
+
+    def contents(self) -> dict[str, str]:
+        """All items as {pk: v}, read strongly consistently, page by page."""
+        found: dict[str, str] = {}
+        request: dict[str, Any] = {"TableName": self.name, "ConsistentRead": True}
+        while True:
+            page = self.client.scan(**request)
+            found |= {item["pk"]["S"]: item.get("v", {}).get("S", "") for item in page["Items"]}
+            if not page.get("LastEvaluatedKey"):
+                return found
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    # -- the table ------------------------------------------------------------------------------------
+
+    def describe(self) -> dict[str, Any]:
+        """TableDescription."""
+        description: dict[str, Any] = self.client.describe_table(TableName=self.name)["Table"]
+        return description
+
+    def status(self) -> str | None:
+        """TableStatus, or None when there is no such table."""
+        try:
+            return str(self.describe()["TableStatus"])
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ResourceNotFoundException":
+                return None
+            raise
+
+    def wait_until_active(self) -> None:
+        """Raises Inconclusive when the table is not ACTIVE in time."""
+        if not until(lambda: self.status() == "ACTIVE", seconds=PATIENCE_SECONDS):
+            raise Inconclusive(f"{self.name} was not ACTIVE within {PATIENCE_SECONDS:.0f} seconds")
+
+    def wait_until_gone(self) -> bool:
+        """True once the table no longer exists."""
+        return until(lambda: self.status() is None, seconds=PATIENCE_SECONDS)
+
+    # -- backups --------------------------------------------------------------------------------------
+
+    def back_up(self, name: str = "ddbproof") -> str:
+        """A new backup that is AVAILABLE; its ARN. Retries while backups are not yet kept (BK-12)."""
+        arn: str = self._retried(lambda: self.client.create_backup(TableName=self.name, BackupName=name))[
+            "BackupDetails"
+        ]["BackupArn"]
+        available = until(
+            lambda: self.region.backup_details(arn)["BackupStatus"] == "AVAILABLE", seconds=PATIENCE_SECONDS
+        )
+        if not available:
+            raise Inconclusive(f"the backup was not AVAILABLE within {PATIENCE_SECONDS:.0f} seconds")
+        return arn
+
+    # -- point-in-time recovery -----------------------------------------------------------------------
+
+    def enable_recovery(self, **settings: Any) -> None:
+        """Switch point-in-time recovery on; raises Inconclusive or Unsupported if that is refused."""
+        with preparing():
+            self._retried(lambda: self.update_recovery(PointInTimeRecoveryEnabled=True, **settings))
+
+    def update_recovery(self, **specification: Any) -> dict[str, Any]:
+        """UpdateContinuousBackups; its ContinuousBackupsDescription."""
+        description: dict[str, Any] = self.client.update_continuous_backups(
+            TableName=self.name, PointInTimeRecoverySpecification=specification
+        )["ContinuousBackupsDescription"]
+        return description
+
+    def continuous_backups(self) -> dict[str, Any]:
+        """ContinuousBackupsDescription."""
+        description: dict[str, Any] = self.client.describe_continuous_backups(TableName=self.name)[
+            "ContinuousBackupsDescription"
+        ]
+        return description
+
+    def recovery(self) -> dict[str, Any]:
+        """PointInTimeRecoveryDescription; empty if the target gives none."""
+        description: dict[str, Any] = self.continuous_backups().get("PointInTimeRecoveryDescription", {})
+        return description
+
+    def window(self) -> tuple[datetime, datetime]:
+        """Earliest and latest restorable instants; raises Inconclusive if the target does not tell them."""
+        description = self.recovery()
+        try:
+            return (
+                description["EarliestRestorableDateTime"].astimezone(UTC),
+                description["LatestRestorableDateTime"].astimezone(UTC),
+            )
+        except KeyError as error:
+            raise Inconclusive(f"DescribeContinuousBackups gives no {error.args[0]}") from None
+
+    def make_restorable(self, instant: datetime) -> bool:
+        """Let time pass until `instant` lies in the window; False where time cannot be moved that far."""
+        clock = self.region.clock
+        for _ in range(4):
+            behind_seconds = (instant - self.window()[1]).total_seconds()
+            if behind_seconds < 0:
+                return True
+            if not clock.can_move or behind_seconds > LONGEST_LAG_SECONDS:
+                return behind_seconds <= 0
+            clock.pass_seconds(behind_seconds + 2)
+        return False
+
+    def restore_to(self, instant: datetime) -> TableHandle:
+        """A new table restored to `instant`, ACTIVE.
+
+        Asks for the window first and judges by the answer: a refusal because the instant is younger than
+        the latest restorable one is lawful and raises Inconclusive.
+        """
+        restorable = self.make_restorable(instant)
+        restored = self.region.table(self.region.names.new("restored"))
+        try:
+            self.client.restore_table_to_point_in_time(
+                SourceTableName=self.name, TargetTableName=restored.name, RestoreDateTime=instant
+            )
+        except ClientError as error:
+            if not restorable and error.response["Error"]["Code"] == "InvalidRestoreTimeException":
+                raise Inconclusive(
+                    f"{instant:%H:%M:%S} is later than LatestRestorableDateTime, refusing it is lawful; "
+                    "the target's clock cannot be moved"
+                ) from error
+            raise
+        restored.wait_until_active()
+        return restored
+
+    def _retried(self, call: Any) -> Any:
+        """Calls again while ContinuousBackupsUnavailableException says that backups are not kept yet."""
+        last: list[ClientError] = []
+
+        def attempt() -> Any:
+            try:
+                return call()
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ContinuousBackupsUnavailableException":
+                    raise
+                last[:] = [error]
+                return None
+
+        answer = until(attempt, seconds=PATIENCE_SECONDS)
+        if answer is None:
+            raise last[0]
+        return answer
+
+    # -- global tables --------------------------------------------------------------------------------
+
+    def add_replica(self, region: RegionHandle) -> TableHandle:
+        """Add a replica in another Region and wait until both sides say ACTIVE; the replica's handle.
+
+        Raises Unsupported if replicas are refused. A request that is accepted and makes no replica is no
+        matter of preparation: the AssertionError that says so is the verdict.
+        """
+        with preparing():
+            self.client.update_table(
+                TableName=self.name, ReplicaUpdates=[{"Create": {"RegionName": region.name}}]
+            )
+        replica = region.table(self.name)
+        made = until(lambda: replica.status() == "ACTIVE", seconds=REPLICATION_PATIENCE_SECONDS)
+        assert made, (
+            f"UpdateTable with a replica in {region.name} was answered 200, but no table appeared there within "
+            f"{REPLICATION_PATIENCE_SECONDS:.0f} seconds"
+        )
+        self.wait_until_active()
+        return replica
+
+    def replica_regions(self) -> set[str]:
+        """Regions that DescribeTable lists as ACTIVE replicas."""
+        return {
+            str(replica["RegionName"])
+            for replica in self.describe().get("Replicas", [])
+            if replica.get("ReplicaStatus") == "ACTIVE"
+        }

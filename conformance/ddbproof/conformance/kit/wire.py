@@ -1,0 +1,86 @@
+"""boto3 clients for a target, and a memory of the last requests and answers.
+
+A client is made once per Region and run: making one costs more than a hundred calls. It goes to the given
+address whatever the environment says (no proxy, no AWS default), signs with the plan's credentials, and
+retries a little, as an application would. What is remembered has no headers, hence no credentials.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from ddbproof.conformance.plan import Target
+from ddbproof.reports.schema import Exchange
+
+CONNECT_TIMEOUT_SECONDS = 5
+READ_TIMEOUT_SECONDS = 20
+REMEMBERED_EXCHANGES = 12
+REMEMBERED_CHARACTERS = 1500
+
+
+class Wire:
+    """All clients of a run."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._clients: dict[tuple[str, bool], Any] = {}
+        self.exchanges: deque[Exchange] = deque(maxlen=REMEMBERED_EXCHANGES)
+
+    def client(self, region: str, *, validate: bool = True) -> Any:
+        """The DynamoDB client for a Region; `validate=False` sends what botocore itself would refuse."""
+        key = (region, validate)
+        if key not in self._clients:
+            self._clients[key] = self._make(region, validate=validate)
+        return self._clients[key]
+
+    def _make(self, region: str, *, validate: bool) -> Any:
+        credentials = self._target.credentials
+        session = boto3.session.Session(
+            aws_access_key_id=credentials.access_key_id,
+            aws_secret_access_key=credentials.secret_access_key,
+            aws_session_token=credentials.session_token,
+            region_name=region,
+        )
+        client = session.client(
+            "dynamodb",
+            endpoint_url=self._target.endpoints[region],
+            config=Config(
+                connect_timeout=CONNECT_TIMEOUT_SECONDS,
+                read_timeout=READ_TIMEOUT_SECONDS,
+                retries={"mode": "standard", "total_max_attempts": 3},
+                parameter_validation=validate,
+                proxies={},
+                max_pool_connections=20,
+            ),
+        )
+
+        def before(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+            body = params.get("body", b"")
+            context["ddbproof_request"] = _shorten(
+                body.decode(errors="replace") if isinstance(body, bytes) else str(body)
+            )
+
+        def after(http_response: Any, model: Any, context: dict[str, Any], **_: Any) -> None:
+            self.exchanges.append(
+                Exchange(
+                    region=region,
+                    operation=model.name,
+                    request=context.get("ddbproof_request", ""),
+                    status=http_response.status_code,
+                    response=_shorten(http_response.text),
+                )
+            )
+
+        client.meta.events.register("before-call.dynamodb", before)
+        client.meta.events.register("after-call.dynamodb", after)
+        return client
+
+
+def _shorten(text: str) -> str:
+    if len(text) <= REMEMBERED_CHARACTERS:
+        return text
+    return f"{text[:REMEMBERED_CHARACTERS]}… ({len(text)} characters)"

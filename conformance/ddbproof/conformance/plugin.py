@@ -1,0 +1,192 @@
+"""The pytest plugin behind `judge`: selects tests, turns their outcomes into verdicts, repeats, gives up.
+
+Rules (design.md section 3): a failed assert is `fail`, and `differs` where the claim's source is no contract;
+a failed test of single requests is repeated once and both attempts are kept; a consistency violation is
+never repeated away; a target that stops answering ends the run, and what was not run is inconclusive.
+"""
+
+from __future__ import annotations
+
+import inspect
+import socket
+import time
+from collections.abc import Generator, Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from ddbproof.conformance.kit.claim import claims_of, is_consistency_test
+from ddbproof.conformance.kit.fixtures import SEEN, World
+from ddbproof.conformance.kit.outcomes import CONNECTION_ERRORS, outcome_of
+from ddbproof.conformance.plan import Plan
+from ddbproof.model.claims import Registry, SourceRank, load_registry
+from ddbproof.reports.schema import Attempt, ResultRecord
+from ddbproof.reports.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from ddbproof.conformance.judge import Observer
+
+_ATTEMPT = pytest.StashKey[Attempt | None]()
+_BROKEN = pytest.StashKey[BaseException | None]()
+
+
+class JudgePlugin:
+    """One run. Afterwards tells `selected_count`, `interrupted`, `unreachable` and `touched_target`."""
+
+    def __init__(self, plan: Plan, world: World, observer: Observer) -> None:
+        self._plan = plan
+        self._world = world
+        self._observer = observer
+        self._registry: Registry = load_registry()
+        self.selected_count = 0
+        self.interrupted = False
+        self.touched_target = False
+        self.unreachable: str | None = None
+        self.collection_problem: str | None = None
+
+    # -- selection ------------------------------------------------------------------------------------
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A suite file that cannot be imported is our error, not an empty selection."""
+        if report.failed:
+            self.collection_problem = f"{report.nodeid} cannot be collected: {report.longrepr}"
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep what the plan selects, and tell the observer."""
+        from ddbproof.conformance.judge import SelectedTest
+
+        items[:] = [item for item in items if self._is_selected(item)]
+        self.selected_count = len(items)
+        self._observer.selected(
+            [SelectedTest(_name(item), claims_of(_function(item)), _promise(item)) for item in items]
+        )
+
+    def _is_selected(self, item: pytest.Item) -> bool:
+        claim_ids = claims_of(_function(item))
+        if not claim_ids:
+            self.collection_problem = f"{_name(item)} judges no claim"
+            return False
+        areas = {self._registry.claim(claim_id).area for claim_id in claim_ids}
+        wanted = self._plan.select
+        return (not self._plan.areas or bool(areas & set(self._plan.areas))) and (
+            not wanted
+            or any(
+                pattern in _name(item) or any(fnmatchcase(claim_id, pattern) for claim_id in claim_ids)
+                for pattern in wanted
+            )
+        )
+
+    # -- running --------------------------------------------------------------------------------------
+
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+        """Run one test, twice if the rule says so."""
+        name = _name(item)
+        if self.unreachable is not None:
+            reason = f"not run: {self.unreachable}"
+            self._report(item, [Attempt(Verdict.INCONCLUSIVE, reason, 0.0)])
+            return True
+        self._observer.started(name)
+        self.touched_target = True
+        try:
+            attempts = [self._attempt(item, nextitem)]
+            if attempts[0].verdict is Verdict.FAIL and not is_consistency_test(_function(item)):
+                attempts.append(self._attempt(item, nextitem))
+        except KeyboardInterrupt:
+            self.interrupted = True
+            raise
+        if isinstance(item.stash.get(_BROKEN, None), CONNECTION_ERRORS):
+            self._give_up_if_gone()
+        self._report(item, attempts)
+        return True
+
+    def _attempt(self, item: pytest.Item, nextitem: pytest.Item | None) -> Attempt:
+        """Run the test once on fresh fixtures."""
+        item.stash[_ATTEMPT] = None
+        item.stash[_BROKEN] = None
+        item.stash[SEEN] = {}
+        self._world.wire.exchanges.clear()
+        began = time.monotonic()
+        # pytest runs an item once; these two lines are what its rerun plugins do to run it again.
+        item.funcargs = {}  # type: ignore[attr-defined]
+        item._initrequest()  # type: ignore[attr-defined]
+        runtestprotocol(item, log=False, nextitem=nextitem)
+        attempt = item.stash.get(_ATTEMPT, None) or Attempt(Verdict.PASS, "", 0.0)
+        return Attempt(attempt.verdict, attempt.reason, round(time.monotonic() - began, 3))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, Any, Any]:
+        """Keep the first exception of an attempt as its verdict."""
+        report = yield
+        if call.excinfo is not None and item.stash.get(_ATTEMPT, None) is None:
+            error = call.excinfo.value
+            if isinstance(error, KeyboardInterrupt):
+                raise error
+            verdict, reason = outcome_of(error, preparing=call.when != "call")
+            item.stash[_ATTEMPT] = Attempt(verdict, reason, 0.0)
+            item.stash[_BROKEN] = error
+        return report
+
+    def _give_up_if_gone(self) -> None:
+        """When nothing listens any more, no further test can say anything."""
+        for region, url in self._plan.target.endpoints.items():
+            parts = urlsplit(url)
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+            try:
+                socket.create_connection((parts.hostname or "", port), timeout=3).close()
+            except OSError as error:
+                self.unreachable = f"the endpoint of {region} stopped answering: {error}"
+                return
+
+    # -- results --------------------------------------------------------------------------------------
+
+    def _report(self, item: pytest.Item, attempts: Sequence[Attempt]) -> None:
+        verdict, reason = _combined(attempts)
+        seen: dict[str, str] = item.stash.get(SEEN, {})
+        exchanges = [] if verdict is Verdict.PASS else list(self._world.wire.exchanges)
+        self._observer.finished(
+            _name(item),
+            [
+                ResultRecord(
+                    claim=claim_id,
+                    test=_name(item),
+                    promise=_promise(item),
+                    verdict=self._for_claim(claim_id, verdict),
+                    reason=reason,
+                    seconds=round(sum(attempt.seconds for attempt in attempts), 3),
+                    attempts=list(attempts),
+                    seen=seen,
+                    exchanges=exchanges,
+                )
+                for claim_id in claims_of(_function(item))
+            ],
+        )
+
+    def _for_claim(self, claim_id: str, verdict: Verdict) -> Verdict:
+        """Only a contract can be broken; from any other source a target merely differs."""
+        contract = self._registry.claim(claim_id).rank is SourceRank.CONTRACT
+        return verdict if verdict is not Verdict.FAIL or contract else Verdict.DIFFERS
+
+
+def _combined(attempts: Sequence[Attempt]) -> tuple[Verdict, str]:
+    """The verdict on a test from its attempts: a failure stands only if it came twice."""
+    first, last = attempts[0], attempts[-1]
+    if len(attempts) == 1 or last.verdict is first.verdict:
+        return first.verdict, first.reason
+    return Verdict.INCONCLUSIVE, f"failed once ({first.reason}), then {last.verdict} when repeated"
+
+
+def _function(item: pytest.Item) -> Any:
+    return item.function  # type: ignore[attr-defined]
+
+
+def _name(item: pytest.Item) -> str:
+    return f"{item.path.name}::{item.name}"
+
+
+def _promise(item: pytest.Item) -> str:
+    return " ".join((inspect.getdoc(_function(item)) or "").split())

@@ -1,0 +1,59 @@
+"""Judges one reference endpoint behind one planted defect after another. Run by `test_defects` as a process.
+
+Reads a JSON object a line from standard input, `{"defect": name, "select": [claims]}`, and answers with a line
+`{"defect": name, "verdicts": {claim: [[test, verdict, reason], ...]}, "problem": null}`. Many runs share one
+interpreter and one endpoint, which is what makes them quick; a process of its own keeps the inner pytest
+away from the outer one. The clock of the endpoint is moved, so two workers never share an endpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from ddbproof.conformance.defects import plant
+from ddbproof.conformance.judge import judge
+from ddbproof.conformance.plan import Plan, Target
+from ddbproof.conformance.run import Silent
+from ddbproof.conformance.targets import open_target
+from ddbproof.reports import ResultRecord
+
+
+class Collecting(Silent):
+    """Keeps verdicts by claim."""
+
+    def __init__(self) -> None:
+        self.verdicts: dict[str, list[tuple[str, str, str]]] = {}
+
+    def finished(self, test: str, records: Sequence[ResultRecord]) -> None:
+        """Keep them."""
+        for record in records:
+            self.verdicts.setdefault(record.claim, []).append((test, str(record.verdict), record.reason))
+
+
+def judged(target: Target, number: int, order: dict[str, Any]) -> dict[str, Any]:
+    """One run; a problem of ours is told, not raised."""
+    collecting = Collecting()
+    problem = None
+    try:
+        with plant(order["defect"], target) as behind:
+            judge(Plan(behind, 1, f"defect-{number}-", tuple(order["select"])), collecting)
+    except Exception:
+        problem = traceback.format_exc()
+    return {"defect": order["defect"], "verdicts": collecting.verdicts, "problem": problem}
+
+
+def main() -> None:
+    """See the module."""
+    # Whatever the inner pytest does with standard output, the copy stays ours.
+    with os.fdopen(os.dup(1), "w", buffering=1) as answers, open_target("reference") as target:
+        for number, line in enumerate(sys.stdin):
+            answers.write(json.dumps(judged(target, number, json.loads(line))) + "\n")
+
+
+if __name__ == "__main__":
+    main()
