@@ -35,7 +35,6 @@ from ddbproof.reference_impl.options import EndpointOptions
 from ddbproof.reference_impl.wire.asgi import application
 from ddbproof.reference_impl.wire.gateway import Gateway
 
-
 KEEP_ALIVE_SECONDS = 65  # longer than SDKs keep a connection in their pools, so that they do not race its end
 
 

@@ -26,10 +26,11 @@ CAPITAL_MESSAGE = frozenset(
 encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
+_OPENING = b"[{"
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 # Possessive, and with an optional end: an unfinished text is consumed once and never tried again from its
 # middle, so that the scan stays linear whatever the body holds.
-_TEXT_OR_BRACKET = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
+_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
 def decode_body(body: bytes) -> dict[str, Any]:
@@ -53,23 +54,13 @@ def nests_deeper(body: bytes, levels: int) -> bool:
     """
     if body.count(b"{") + body.count(b"[") <= levels:
         return False
-    # Large but flat requests leave here: their pairs of brackets vanish level by level.
-    brackets = body.translate(None, _NO_BRACKETS)
-    for _ in range(levels):
-        if len(brackets) <= levels:
-            return False
-        inner = brackets.replace(b"{}", b"").replace(b"[]", b"")
-        if len(inner) == len(brackets):
-            break
-        brackets = inner
     depth = 0
-    for match in _TEXT_OR_BRACKET.finditer(body):
-        token = match[0]
-        if token in (b"{", b"["):
+    for bracket in _TEXT.sub(b"", body).translate(None, _NO_BRACKETS):
+        if bracket in _OPENING:
             depth += 1
             if depth > levels:
                 return True
-        elif token in (b"}", b"]"):
+        else:
             depth -= 1
     return False
 
