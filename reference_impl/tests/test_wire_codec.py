@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from typing import Any
@@ -46,10 +47,8 @@ def test_nesting_is_measured_as_the_decoded_value_has_it(value: Any, levels: int
 @given(st.binary(max_size=200))
 def test_any_bytes_are_an_object_or_a_serialization_exception(body: bytes) -> None:
     """Nothing but SerializationError leaves the decoder."""
-    try:
+    with contextlib.suppress(SerializationError):
         assert isinstance(decode_body(body), dict)
-    except SerializationError as error:
-        assert error.code == "SerializationException"
 
 
 @pytest.mark.parametrize(

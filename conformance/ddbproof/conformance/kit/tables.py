@@ -19,7 +19,9 @@ from ddbproof.conformance.kit.polling import until
 
 PATIENCE_SECONDS = 45.0
 REPLICATION_PATIENCE_SECONDS = 30.0
-LONGEST_LAG_SECONDS = 900.0
+# Together about half an hour, six times what LatestRestorableDateTime typically trails.
+FIRST_LAG_STEP_SECONDS = 60.0
+LONGEST_LAG_STEP_SECONDS = 960.0
 
 PARTITION_KEY = {"AttributeName": "pk", "KeyType": "HASH"}
 SORT_KEY = {"AttributeName": "sk", "KeyType": "RANGE"}
@@ -216,14 +218,13 @@ class TableHandle:
     def make_restorable(self, instant: datetime) -> bool:
         """Let time pass until `instant` lies in the window; False where time cannot be moved that far."""
         clock = self.region.clock
-        for _ in range(4):
-            behind_seconds = (instant - self.window()[1]).total_seconds()
-            if behind_seconds < 0:
-                return True
-            if not clock.can_move or behind_seconds > LONGEST_LAG_SECONDS:
-                return behind_seconds <= 0
-            clock.pass_seconds(behind_seconds + 2)
-        return False
+        step_seconds = FIRST_LAG_STEP_SECONDS
+        while self.window()[1] < instant:
+            if not clock.can_move or step_seconds > LONGEST_LAG_STEP_SECONDS:
+                return False
+            clock.pass_seconds(step_seconds)
+            step_seconds *= 2
+        return True
 
     def restore_to(self, instant: datetime) -> TableHandle:
         """A new table restored to `instant`, ACTIVE.
