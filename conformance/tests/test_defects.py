@@ -44,7 +44,9 @@ class Runs:
     def result(self, name: str) -> dict[str, list[list[str]]]:
         """Verdicts by claim behind a defect; waits for the run."""
         with self._changed:
-            assert self._changed.wait_for(lambda: name in self._results, TIMEOUT_SECONDS), "the run takes too long"
+            assert self._changed.wait_for(lambda: name in self._results, TIMEOUT_SECONDS), (
+                "the run takes too long"
+            )
             result = self._results[name]
         assert result["problem"] is None, result["problem"]
         verdicts: dict[str, list[list[str]]] = result["verdicts"]
@@ -80,7 +82,7 @@ class Runs:
 def runs(request: pytest.FixtureRequest) -> Iterator[Runs]:
     """The runs that the selected tests need."""
     wanted = {
-        item.callspec.params["name"]
+        str(item.callspec.params["name"])
         for item in request.session.items
         if isinstance(item, pytest.Function) and item.path == request.path and hasattr(item, "callspec")
     }
@@ -118,9 +120,11 @@ def test_nothing_fails_where_nothing_is_broken(runs: Runs) -> None:
 def test_every_judged_claim_has_a_defect_that_breaks_it() -> None:
     """No test of the suite goes untested."""
     packages = {EvidenceKind.CONFORMANCE_TEST: ["ddbproof.conformance.suite"]}
-    judged = {claim for claim, found in collect(packages, load_registry()).items() if any(
-        one.kind is EvidenceKind.CONFORMANCE_TEST for one in found
-    )}
+    judged = {
+        claim
+        for claim, found in collect(packages, load_registry()).items()
+        if any(one.kind is EvidenceKind.CONFORMANCE_TEST for one in found)
+    }
     broken = {claim for defect in DEFECTS.values() for claim in defect.claims}
     assert len(judged) >= 25
     assert judged - broken == set()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import re
 import secrets
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from ddbproof.conformance.plan import Plan, Target
     from ddbproof.conformance.run import Outcome
+    from ddbproof.model.claims import EvidenceKind
 
 _FLAG = Parameter(negative="")
 _REPEATABLE = Parameter(negative="", allow_leading_hyphen=False)
@@ -98,7 +98,12 @@ def conform(
     chosen_seed = secrets.randbelow(_SEED_LIMIT) if seed is None else seed
     options = _options(target, endpoint, profile, select, area, chosen_seed, defect)
     return _judge(
-        options, selection, target=target or "reference", profile=profile, endpoints=endpoint or [], report=report
+        options,
+        selection,
+        target=target or "reference",
+        profile=profile,
+        endpoints=endpoint or [],
+        report=report,
     )
 
 
@@ -131,8 +136,7 @@ def _judge(
         _introduce(console, plan)
         with Progress(console) as progress:
             outcome = run(plan, directory, progress, options=options, evidence_packages=_evidence_packages())
-        page = _render_page(outcome.results_path)
-        _conclude(console, outcome, page, options)
+        _conclude(console, outcome)
     return outcome.exit_code
 
 
@@ -171,19 +175,6 @@ def _options(
     return {name: value for name, value in given.items() if value is not None and value != []}
 
 
-def repeating_command(options: dict[str, Any]) -> str:
-    """The command line that repeats a run with these options.
-
-    >>> repeating_command({"target": "moto", "select": ["PI-*"], "seed": 7})
-    "ddbproof conform --target moto --select 'PI-*' --seed 7"
-    """
-    words = ["ddbproof", "conform"]
-    for name, value in options.items():
-        for one in value if isinstance(value, list) else [value]:
-            words += [f"--{name}", str(one)]
-    return shlex.join(words)
-
-
 def _default_directory(target: Target) -> Path:
     from ddbproof.conformance.provenance import utc_now
 
@@ -202,26 +193,39 @@ def _introduce(console: Console, plan: Plan) -> None:
         console.print("tests that have to wait for the endpoint's time take as long as it takes")
 
 
-def _conclude(console: Console, outcome: Outcome, page: Path | None, options: dict[str, Any]) -> None:
-    from ddbproof.cli.progress import GRAVITY, STYLES
+def _conclude(console: Console, outcome: Outcome) -> None:
+    """Write the page, and say how the run went, where the report is and how to repeat it."""
+    from ddbproof.conformance.run import PAGE_NAME
+    from ddbproof.reports.html import render_html
+    from ddbproof.reports.reader import read_results
+    from ddbproof.reports.summary import Summary, one_line
+    from ddbproof.reports.terminal import print_summary
 
+    results = read_results(outcome.results_path)
+    page = outcome.results_path.with_name(PAGE_NAME)
+    unfinished = page.with_name(page.name + ".partial")
+    unfinished.write_text(render_html(results), "utf-8")
+    unfinished.replace(page)
     console.print()
-    if outcome.interrupted:
-        console.print("interrupted: the report holds what was judged until then", style="yellow")
     if outcome.unreachable is not None:
-        console.print(f"the target is gone: {outcome.unreachable}", style="bold red")
-    for verdict in GRAVITY[::-1]:
-        if outcome.counts.get(verdict):
-            console.print(f"{outcome.counts[verdict]:>5} {verdict}", style=STYLES[verdict])
-    total = len(outcome.selected)
-    scope = "selected" if "select" in options or "area" in options else "testable"
-    console.print(f"{outcome.passed} of {total} {scope} claims passed in {outcome.seconds:.0f} s")
-    if outcome.leftovers:
-        console.print(f"could not be removed: {', '.join(outcome.leftovers)}", style="bold red")
-    console.print(f"report: {page or outcome.results_path}")
-    if page is not None:
-        console.print(f"data:   {outcome.results_path}")
-    console.print(f"again:  {repeating_command(options)}")
+        console.print(one_line(f"the target is gone: {outcome.unreachable}"), style="bold red")
+    print_summary(results, console)
+    console.print(f"{outcome.passed} of {len(outcome.selected)} claims passed in {outcome.seconds:.0f} s")
+    console.print(f"report: {page}")
+    console.print(f"data:   {outcome.results_path}")
+    console.print(f"again:  {Summary(results).command}")
+
+
+def _evidence_packages() -> dict[EvidenceKind, list[str]]:
+    """Where each kind of evidence lives; a package that is not built yet has none."""
+    from ddbproof.model.claims import EvidenceKind
+
+    return {
+        EvidenceKind.PROOF: ["ddbproof.model.systems"],
+        EvidenceKind.STATE_MACHINE: ["ddbproof.conformance.fuzz"],
+        EvidenceKind.CONFORMANCE_TEST: ["ddbproof.conformance.suite"],
+        EvidenceKind.SIMULATION: ["ddbproof.reference_impl.simulation"],
+    }
 
 
 def _show_defects() -> int:
@@ -259,6 +263,31 @@ def _checked_selection(
             registry.claim(one)
         elif set(one) & set("*?[") and not any(fnmatchcase(claim, one) for claim in registry.claims):
             raise SelectionError(
-                f"No claim matches {one!r}", hint="A pattern stands for claim ids, as in PI-*; see ddbproof claims"
+                f"No claim matches {one!r}",
+                hint="A pattern stands for claim ids, as in PI-*; see ddbproof claims",
             )
     return select, areas
+
+
+def _show_tests(select: tuple[str, ...], areas: tuple[str, ...]) -> int:
+    """Show what would be judged; asks no target."""
+    from rich.console import Console
+
+    from ddbproof.conformance.judge import list_tests
+    from ddbproof.conformance.plan import Credentials, Plan, Target
+
+    nowhere = Target("none", {"us-east-1": "http://127.0.0.1:9"}, Credentials("none", "none"))
+    tests = list_tests(Plan(nowhere, 0, "ddbproof-", select, areas))
+    if not tests:
+        raise _empty_selection()
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    for test in tests:
+        console.print(f"{' '.join(test.claims)}  {test.test}")
+        console.print(f"    {test.promise}", style="dim")
+    claims = {claim for test in tests for claim in test.claims}
+    console.print(f"{len(tests)} tests judge {len(claims)} claims")
+    return ExitCode.OK
+
+
+def _empty_selection() -> CommandError:
+    return CommandError("Nothing is selected", hint="ddbproof conform --list shows what there is")

@@ -18,21 +18,15 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
+from ddbproof.reports.summary import one_line
+from ddbproof.reports.terminal import STYLES
+from ddbproof.reports.verdicts import WORST_FIRST, Verdict
+
 if TYPE_CHECKING:
     from ddbproof.conformance.judge import SelectedTest
-    from ddbproof.reports import ResultRecord
+    from ddbproof.reports.schema import ResultRecord
 
-# From the gravest to the best: a test that judges several claims is shown by its gravest verdict.
-GRAVITY = ("error", "fail", "differs", "inconclusive", "unsupported", "not testable here", "pass")
-STYLES = {
-    "pass": "green",
-    "fail": "bold red",
-    "differs": "magenta",
-    "inconclusive": "yellow",
-    "unsupported": "cyan",
-    "not testable here": "dim",
-    "error": "bold white on red",
-}
+_REASON_CHARACTERS = 600
 
 
 def own_console() -> Console:
@@ -48,7 +42,7 @@ class Progress:
     """Observer of a run that tells a person; a context manager around the live line."""
 
     def __init__(self, console: Console) -> None:
-        self.counts: Counter[str] = Counter()
+        self.counts: Counter[Verdict] = Counter()
         self._console = console
         self._live: Live | None = None
         self._total = 0
@@ -87,24 +81,24 @@ class Progress:
         """A test is over."""
         self._done += 1
         self._current = ""
-        self.counts.update(str(record.verdict) for record in records)
+        self.counts.update(record.verdict for record in records)
         if not records:
             return
-        worst = min(records, key=lambda record: GRAVITY.index(str(record.verdict)))
-        verdict = str(worst.verdict)
-        claims = " ".join(record.claim for record in records)
-        line = Text(f"{verdict:<12} ", style=STYLES[verdict])
-        line.append(f"{claims:<12} {test}  {worst.seconds:.1f} s", style="default")
+        # A test that judges several claims is shown by its gravest verdict.
+        worst = min(records, key=lambda record: WORST_FIRST.index(record.verdict))
+        line = Text(f"{worst.verdict:<12} ", style=STYLES[worst.verdict])
+        line.append(" ".join(record.claim for record in records), style="bold")
+        line.append(f"  {one_line(test)}  {worst.seconds:.1f} s", style="not bold default")
         self._console.print(line)
-        if verdict != "pass" and worst.reason:
-            self._console.print(Text("    " + " ".join(worst.reason.split()), style="default"))
+        if worst.verdict is not Verdict.PASS and worst.reason:
+            self._console.print(Text("    " + one_line(worst.reason, _REASON_CHARACTERS)))
 
     def finding(self, kind: str, text: str) -> None:
         """Something was seen that is no verdict."""
-        self._console.print(Text(f"seen         {kind}: {text}", style="dim"))
+        self._console.print(Text(one_line(f"seen: {kind}: {text}", _REASON_CHARACTERS), style="dim"))
 
     def _line(self) -> Group:
         seconds = time.monotonic() - self._began
-        counts = "  ".join(f"{name} {self.counts[name]}" for name in GRAVITY[::-1] if self.counts[name])
+        counts = "  ".join(f"{name} {self.counts[name]}" for name in WORST_FIRST[::-1] if self.counts[name])
         head = Text(f"{self._done}/{self._total}  {seconds:.0f} s  {counts}")
         return Group(Spinner("dots", Text(self._current or "...")), head)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import platform
 import subprocess
 from functools import cache
@@ -12,9 +12,9 @@ from pathlib import Path
 _GIT_TIMEOUT_SECONDS = 5.0
 
 
-def utc_now() -> datetime.datetime:
+def utc_now() -> dt.datetime:
     """This machine's time; for labels only. Instants that are judged come from the endpoint's clock."""
-    return datetime.datetime.now(datetime.UTC)
+    return dt.datetime.now(dt.UTC)
 
 
 @cache

@@ -21,20 +21,18 @@ from ddbproof.conformance.plan import Plan
 from ddbproof.conformance.provenance import commit, utc_now, versions
 from ddbproof.conformance.targets.preflight import preflight
 from ddbproof.model.claims import EvidenceKind, Registry, collect, load_registry
-from ddbproof.reports import (
+from ddbproof.reports.schema import (
     ClaimRecord,
     EvidenceRecord,
     FindingRecord,
     Footer,
     Header,
     ResultRecord,
-    ResultsWriter,
     SeedRecord,
     TargetRecord,
-    Verdict,
-    exit_code,
-    worst,
 )
+from ddbproof.reports.verdicts import Verdict, exit_code, worst
+from ddbproof.reports.writer import ResultsWriter
 
 RESULTS_NAME = "results.jsonl"
 PAGE_NAME = "report.html"

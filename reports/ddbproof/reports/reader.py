@@ -26,6 +26,12 @@ from ddbproof.reports.writer import PARTIAL_SUFFIX
 
 RESULTS_NAME = "results.jsonl"
 _HINT = "give the results.jsonl of a run, or the directory that holds it"
+
+
+class _SchemaOnly(msgspec.Struct):
+    schema: str | None = None
+
+
 _decode = msgspec.json.Decoder(Record).decode
 
 
@@ -67,13 +73,7 @@ def read_results(path: Path) -> Results:
         if results is None:
             if not isinstance(record, Header):
                 raise ResultsFileError(path, number, "the first record is not a header", _HINT)
-            if record.schema != SCHEMA:
-                raise ResultsFileError(
-                    path,
-                    number,
-                    f"the schema is {record.schema}, this version reads {SCHEMA}",
-                    "read it with the version of ddbproof that wrote it",
-                )
+            _refuse_other_schema(path, number, line)
             results = Results(record)
         else:
             _add(path, number, results, record, judged)
@@ -87,16 +87,32 @@ def read_results(path: Path) -> Results:
 def _find(path: Path) -> Path:
     if not path.is_dir():
         return path
-    whole = path / RESULTS_NAME
+    # A partial file beside a whole one is of a later run: a run that ends renames its own.
     partial = path / (RESULTS_NAME + PARTIAL_SUFFIX)
-    return partial if partial.exists() and not whole.exists() else whole
+    return partial if partial.exists() else path / RESULTS_NAME
 
 
 def _record(path: Path, number: int, line: bytes) -> Record:
     try:
         return _decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        _refuse_other_schema(path, number, line)
         raise ResultsFileError(path, number, f"{error}: {_shown(line)}", _HINT) from error
+
+
+def _refuse_other_schema(path: Path, number: int, line: bytes) -> None:
+    """Another version's header need not have our fields, so its schema is looked at by itself."""
+    try:
+        schema = msgspec.json.decode(line, type=_SchemaOnly).schema
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return
+    if schema not in (None, SCHEMA):
+        raise ResultsFileError(
+            path,
+            number,
+            f"the schema is {schema!r}, this version reads {SCHEMA!r}",
+            "read it with the version of ddbproof that wrote it",
+        )
 
 
 def _shown(line: bytes) -> str:
@@ -111,8 +127,12 @@ def _add(path: Path, number: int, results: Results, record: Record, judged: set[
         case Header():
             raise ResultsFileError(path, number, "there is a second header")
         case ClaimRecord():
+            if record.id in results.claims:
+                raise ResultsFileError(path, number, f"claim {record.id} is there a second time")
             results.claims[record.id] = record
         case SeedRecord():
+            if record.id in results.seeds:
+                raise ResultsFileError(path, number, f"seed statement {record.id} is there a second time")
             results.seeds[record.id] = record
         case ResultRecord():
             if (record.claim, record.test) in judged:

@@ -5,8 +5,14 @@ from __future__ import annotations
 
 import re
 
-from ddbproof.conformance.defects.base import Answer, Call, Defect, Document, table_name
-from ddbproof.conformance.defects.shadow import FillsRestoredTable, contents, source_of_restore
+from ddbproof.conformance.defects.base import Answer, Call, Defect, Document, Endpoint, table_name
+from ddbproof.conformance.defects.shadow import (
+    Filling,
+    FillsRestoredTable,
+    contents,
+    replace_contents,
+    source_of_restore,
+)
 
 _FROM_BACKUP = "RestoreTableFromBackup"
 
@@ -18,11 +24,12 @@ class BackupHoldsLiveItems(FillsRestoredTable):
     sentence = "A restore from a backup returns the items of now"
     claims = ("BK-02", "RS-09")
 
-    def filling(self, call: Call) -> list[Document] | None:
+    def filling(self, call: Call) -> Filling | None:
         """The source's items of now."""
         if call.operation != _FROM_BACKUP:
             return None
-        return contents(self.endpoint, call.region, source_of_restore(self.endpoint, call))
+        source = source_of_restore(self.endpoint, call)
+        return self.holding(contents(self.endpoint, call.region, source))
 
 
 class BackupLosesItem(FillsRestoredTable):
@@ -32,11 +39,68 @@ class BackupLosesItem(FillsRestoredTable):
     sentence = "A restore from a backup misses an item that was committed long before"
     claims = ("BK-02", "RS-09")
 
-    def filling(self, call: Call) -> list[Document] | None:
+    def filling(self, call: Call) -> Filling | None:
         """All but the first item."""
         if call.operation != _FROM_BACKUP:
             return None
-        return contents(self.endpoint, call.region, str(call.parameter("TargetTableName")))[1:]
+
+        def fill(region: str, table: str) -> None:
+            there = contents(self.endpoint, region, table)
+            replace_contents(self.endpoint, region, table, there[1:])
+
+        return fill
+
+
+class ChangesBackupDetails(Defect):
+    """Base of defects that change what is said of a backup, wherever its details are given."""
+
+    def changed(self, call: Call, details: Document) -> Document:
+        """The details to give instead."""
+        raise NotImplementedError
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Change BackupDetails of CreateBackup, and those inside BackupDescription."""
+        details = answer.member("BackupDetails")
+        if isinstance(details, dict):
+            return answer.with_members(BackupDetails=self.changed(call, details))
+        description = answer.member("BackupDescription")
+        if isinstance(description, dict) and "BackupDetails" in description:
+            changed = {**description, "BackupDetails": self.changed(call, description["BackupDetails"])}
+            return answer.with_members(BackupDescription=changed)
+        return answer
+
+
+class BackupNameLost(ChangesBackupDetails):
+    """A backup has another name than was asked for."""
+
+    name = "backup-name-lost"
+    sentence = "A backup does not carry the name that was asked for"
+    claims = ("BK-01",)
+
+    def changed(self, call: Call, details: Document) -> Document:
+        """Give all the same name."""
+        return {**details, "BackupName": "backup"}
+
+
+class BackupFallsBack(ChangesBackupDetails):
+    """A backup that was AVAILABLE is CREATING again."""
+
+    name = "backup-state-falls-back"
+    sentence = "A backup that was AVAILABLE is described as CREATING later"
+    claims = ("BK-05",)
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(endpoint)
+        self._told: set[str] = set()
+
+    def changed(self, call: Call, details: Document) -> Document:
+        """AVAILABLE is told once."""
+        arn = str(details.get("BackupArn"))
+        with self.lock:
+            told = arn in self._told
+            if call.operation == "DescribeBackup" and details.get("BackupStatus") == "AVAILABLE":
+                self._told.add(arn)
+        return {**details, "BackupStatus": "CREATING"} if told else details
 
 
 class BackupDeletedWithTable(Defect):
@@ -76,23 +140,16 @@ class DeletedBackupDescribed(Defect):
         return answer.with_members(BackupDescription={**description, "BackupDetails": details})
 
 
-class BackupTimeDiffers(Defect):
+class BackupTimeDiffers(ChangesBackupDetails):
     """The creation time of a backup is not the one in its ARN."""
 
     name = "backup-time-not-in-arn"
     sentence = "The milliseconds in a backup's ARN are not those of BackupCreationDateTime"
     claims = ("BK-14",)
 
-    def response(self, call: Call, answer: Answer) -> Answer:
-        """Shift the time in all descriptions by seven seconds."""
-        details = answer.member("BackupDetails")
-        if isinstance(details, dict):
-            return answer.with_members(BackupDetails=_shifted(details))
-        description = answer.member("BackupDescription")
-        if isinstance(description, dict) and "BackupDetails" in description:
-            changed = {**description, "BackupDetails": _shifted(description["BackupDetails"])}
-            return answer.with_members(BackupDescription=changed)
-        return answer
+    def changed(self, call: Call, details: Document) -> Document:
+        """Seven seconds later."""
+        return {**details, "BackupCreationDateTime": details.get("BackupCreationDateTime", 0) + 7}
 
 
 class BackupArnMalformed(Defect):
@@ -181,18 +238,18 @@ class BackupUpperBoundInclusive(Defect):
         return call
 
 
-class BackupLowerBoundExclusive(Defect):
-    """The lower time bound of ListBackups excludes its instant."""
+class BackupLowerBoundLate(Defect):
+    """The lower time bound of ListBackups begins too late."""
 
-    name = "list-backups-lower-exclusive"
-    sentence = "ListBackups leaves out a backup made exactly at TimeRangeLowerBound"
+    name = "list-backups-lower-late"
+    sentence = "ListBackups leaves out backups made within three seconds of TimeRangeLowerBound"
     claims = ("BK-15",)
 
     def request(self, call: Call) -> Call | Answer:
-        """Move the bound a second on."""
+        """Move the bound three seconds on."""
         bound = call.parameter("TimeRangeLowerBound")
         if call.operation == "ListBackups" and isinstance(bound, int | float):
-            return call.with_parameters(TimeRangeLowerBound=bound + 1)
+            return call.with_parameters(TimeRangeLowerBound=bound + 3)
         return call
 
 
@@ -220,7 +277,7 @@ class SystemBackupEmpty(FillsRestoredTable):
     sentence = "A table restored from the SYSTEM backup is empty"
     claims = ("PI-21",)
 
-    def filling(self, call: Call) -> list[Document] | None:
+    def filling(self, call: Call) -> Filling | None:
         """No item."""
         if call.operation != _FROM_BACKUP:
             return None
@@ -228,7 +285,7 @@ class SystemBackupEmpty(FillsRestoredTable):
             call.region, "DescribeBackup", {"BackupArn": call.parameter("BackupArn")}
         )
         details = (described.member("BackupDescription") or {}).get("BackupDetails") or {}
-        return [] if details.get("BackupType") == "SYSTEM" else None
+        return self.holding([]) if details.get("BackupType") == "SYSTEM" else None
 
 
 class BackupOfUnknownTable(Defect):
@@ -254,13 +311,11 @@ class BackupOfUnknownTable(Defect):
         return Answer(200, {"BackupDetails": details})
 
 
-def _shifted(details: Document) -> Document:
-    return {**details, "BackupCreationDateTime": details.get("BackupCreationDateTime", 0) + 7}
-
-
 DEFECTS = (
     BackupHoldsLiveItems,
     BackupLosesItem,
+    BackupNameLost,
+    BackupFallsBack,
     BackupDeletedWithTable,
     DeletedBackupDescribed,
     BackupTimeDiffers,
@@ -269,7 +324,7 @@ DEFECTS = (
     BackupLimitIgnored,
     BackupPagesRepeat,
     BackupUpperBoundInclusive,
-    BackupLowerBoundExclusive,
+    BackupLowerBoundLate,
     NoSystemBackup,
     SystemBackupEmpty,
     BackupOfUnknownTable,

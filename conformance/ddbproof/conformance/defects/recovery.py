@@ -214,6 +214,22 @@ class ShrinkingKeepsWindow(EarliestStays):
     claims = ("PI-09",)
 
 
+class GrowingMovesEarliestBack(EarliestStays):
+    """A longer period brings back what a shorter one had discarded."""
+
+    name = "growing-brings-back-window"
+    sentence = "A longer recovery period moves EarliestRestorableDateTime back"
+    claims = ("PI-10",)
+
+    def changed(self, call: Call, answer: Answer, recovery: Document) -> Document:
+        """The period ago, but not before recovery was enabled."""
+        first = super().changed(call, answer, dict(recovery)).get(_EARLIEST)
+        if first is not None:
+            period_seconds = recovery.get("RecoveryPeriodInDays", 35) * 86_400
+            recovery[_EARLIEST] = max(first, answered_at(answer) - period_seconds)
+        return recovery
+
+
 class DisablingKeepsWindow(Defect):
     """Disabling only hides the window; enabling shows it again with all of its past."""
 
@@ -293,6 +309,7 @@ DEFECTS = (
     WindowBeforeEnablement,
     WindowNeverRolls,
     ShrinkingKeepsWindow,
+    GrowingMovesEarliestBack,
     DisablingKeepsWindow,
     RecoveryOnAllReplicas,
 )

@@ -18,7 +18,7 @@ from ddbproof.conformance.defects.base import (
     canonical,
     success,
 )
-from ddbproof.conformance.defects.shadow import READS, WRITES, Keys, contents, current_item
+from ddbproof.conformance.defects.shadow import READS, WRITES, Keys, contents, current_item, replace_contents
 from ddbproof.conformance.defects.tables import described
 
 
@@ -47,6 +47,10 @@ class ChangesReads(Defect):
     def seen(self, call: Call, key: Document, item: Document | None) -> Document | None:
         """The item to show, None to show nothing."""
         raise NotImplementedError
+
+    def added(self, call: Call) -> list[tuple[Document, Document]]:
+        """Keys and items that a Scan through `call.region` shall show though the endpoint has them not."""
+        return []
 
     def written(self, call: Call, key: Document) -> None:
         """A write through `call.region` was answered 200."""
@@ -78,11 +82,15 @@ class ChangesReads(Defect):
 
     def _changed_list(self, call: Call, answer: Answer) -> Answer:
         shown: list[Document] = []
+        found: set[str] = set()
         for item in answer.member("Items"):
             key = self.keys.of_item(call.region, call.table, item)
+            found.add(canonical(key))
             changed = self.seen(call, key, item)
             if changed is not None:
                 shown.append(changed)
+        if call.operation == "Scan" and not answer.member("LastEvaluatedKey"):
+            shown += [item for key, item in self.added(call) if canonical(key) not in found]
         return answer.with_members(Items=shown, Count=len(shown))
 
     @staticmethod
@@ -119,7 +127,7 @@ class DeletesStayHome(ChangesReads):
 
     name = "replica-drops-deletes"
     sentence = "A delete in one Region never reaches the other replicas"
-    claims = ("ME-18",)
+    claims = ("ME-01",)
 
     def __init__(self, endpoint: Endpoint) -> None:
         super().__init__(endpoint)
@@ -142,39 +150,16 @@ class DeletesStayHome(ChangesReads):
         return kept if item is None and origin != call.region else item
 
 
-class DeletesAlwaysWin(ChangesReads):
-    """Once deleted, an item is never seen again."""
-
-    name = "deletes-always-win"
-    sentence = "A delete wins over a write that came later in another Region"
-    claims = ("ME-18",)
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        super().__init__(endpoint)
-        self._gone: set[str] = set()
-
-    def written(self, call: Call, key: Document) -> None:
-        """Note a delete."""
-        if call.operation == "DeleteItem":
-            with self.lock:
-                self._gone.add(self.item_of(call, key))
-
-    def seen(self, call: Call, key: Document, item: Document | None) -> Document | None:
-        """Nothing, once deleted."""
-        with self.lock:
-            return None if self.item_of(call, key) in self._gone else item
-
-
 class ReplicasDiverge(ChangesReads):
     """Each replica keeps what was last written through it."""
 
     name = "replicas-diverge"
-    sentence = "After concurrent writes each replica keeps its own"
-    claims = ("ME-02",)
+    sentence = "After writes to one item in two Regions each replica keeps its own"
+    claims = ("ME-02", "ME-18")
 
     def __init__(self, endpoint: Endpoint) -> None:
         super().__init__(endpoint)
-        self._own: dict[tuple[str, str], Document | None] = {}
+        self._own: dict[tuple[str, str], dict[str, tuple[Document, Document | None]]] = {}
 
     def written(self, call: Call, key: Document) -> None:
         """Keep the item as this Region wrote it."""
@@ -182,12 +167,18 @@ class ReplicasDiverge(ChangesReads):
         if call.operation == "UpdateItem":
             item = current_item(self.endpoint, call.region, call.table, key)
         with self.lock:
-            self._own[(call.region, self.item_of(call, key))] = item
+            self._own.setdefault((call.region, call.table), {})[canonical(key)] = (key, item)
 
     def seen(self, call: Call, key: Document, item: Document | None) -> Document | None:
         """This Region's own."""
         with self.lock:
-            return self._own.get((call.region, self.item_of(call, key)), item)
+            return self._own.get((call.region, call.table), {}).get(canonical(key), (key, item))[1]
+
+    def added(self, call: Call) -> list[tuple[Document, Document]]:
+        """This Region's own, though another Region deleted it."""
+        with self.lock:
+            own = self._own.get((call.region, call.table), {}).values()
+            return [(key, item) for key, item in own if item is not None]
 
 
 class FirstWriterWins(ChangesReads):
@@ -294,7 +285,7 @@ class ReplicasNotDescribed(Defect):
 
     name = "replicas-not-described"
     sentence = "DescribeTable shows neither Replicas nor GlobalTableVersion"
-    claims = ("GT-08",)
+    claims = ("GT-08", "GT-01")
 
     def response(self, call: Call, answer: Answer) -> Answer:
         """Take the members away."""
@@ -387,25 +378,82 @@ class SameNameReplicates(ChangesReads):
 
     def __init__(self, endpoint: Endpoint) -> None:
         super().__init__(endpoint)
-        self._written: dict[str, Document] = {}
+        self._written: dict[str, dict[str, tuple[Document, Document]]] = {}
 
     def written(self, call: Call, key: Document) -> None:
         """Remember the item."""
         item = call.parameter("Item")
         if isinstance(item, dict):
             with self.lock:
-                self._written[self.item_of(call, key)] = item
+                self._written.setdefault(call.table, {})[canonical(key)] = (key, item)
 
     def seen(self, call: Call, key: Document, item: Document | None) -> Document | None:
         """Whatever a table of that name was given."""
         with self.lock:
-            return item or self._written.get(self.item_of(call, key))
+            return item or self._written.get(call.table, {}).get(canonical(key), (key, None))[1]
+
+    def added(self, call: Call) -> list[tuple[Document, Document]]:
+        """Whatever tables of that name were given."""
+        with self.lock:
+            return list(self._written.get(call.table, {}).values())
+
+
+class ReplicaModeByDefault(Defect):
+    """A new replica has the capacity mode that is the default, not its source's."""
+
+    name = "replica-billing-mode-default"
+    sentence = "A replica does not take over the capacity mode of its source"
+    claims = ("GT-11",)
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(endpoint)
+        self._replicas: set[tuple[str, str]] = set()
+
+    def request(self, call: Call) -> Call | Answer:
+        """Note which Regions are replicas."""
+        with self.lock:
+            self._replicas |= {(region, call.table) for region in replica_changes(call, "Create")}
+        return call
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Describe them as PROVISIONED."""
+        table = answer.member("Table")
+        with self.lock:
+            replica = (call.region, call.table) in self._replicas
+        if call.operation != "DescribeTable" or not replica or not isinstance(table, dict):
+            return answer
+        return answer.with_members(Table={**table, "BillingModeSummary": {"BillingMode": "PROVISIONED"}})
+
+
+class RemovedReplicaStays(Defect):
+    """A replica that is removed keeps its table and its items."""
+
+    name = "removed-replica-stays"
+    sentence = "Removing a replica leaves its table in that Region"
+    claims = ("GT-17",)
+
+    def request(self, call: Call) -> Call | Answer:
+        """Answer the removal without doing it."""
+        return described(self, call, call.table) if replica_changes(call, "Delete") else call
+
+
+class RemovingReplicaEmptiesSource(Defect):
+    """Removing a replica deletes the items everywhere."""
+
+    name = "removing-replica-empties-source"
+    sentence = "Removing a replica deletes the items of the replicas that remain"
+    claims = ("GT-17",)
+
+    def request(self, call: Call) -> Call | Answer:
+        """Delete the items first."""
+        if replica_changes(call, "Delete"):
+            replace_contents(self.endpoint, call.region, call.table, [])
+        return call
 
 
 DEFECTS = (
     WritesStayHome,
     DeletesStayHome,
-    DeletesAlwaysWin,
     ReplicasDiverge,
     FirstWriterWins,
     ReplicaPartial,
@@ -417,4 +465,7 @@ DEFECTS = (
     ProtectionOnAllReplicas,
     OneNamespace,
     SameNameReplicates,
+    ReplicaModeByDefault,
+    RemovedReplicaStays,
+    RemovingReplicaEmptiesSource,
 )

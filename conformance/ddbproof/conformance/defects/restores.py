@@ -1,15 +1,18 @@
 """Planted defects of restores: the wrong instant, the wrong table, the wrong contents (PI, RS)."""
 
+# ruff: noqa: ARG002 (a hook gets the call and the answer, whether it looks at both or not)
 from __future__ import annotations
 
 import email.utils
+import threading
 from collections import defaultdict
 from typing import ClassVar
 
-from ddbproof.conformance.defects.base import Answer, Call, Defect, Document, Endpoint, failure, success
+from ddbproof.conformance.defects.base import Answer, Call, Defect, Endpoint, failure, success
 from ddbproof.conformance.defects.shadow import (
     RESTORES,
     WRITES,
+    Filling,
     FillsRestoredTable,
     contents,
     source_of_restore,
@@ -17,7 +20,6 @@ from ddbproof.conformance.defects.shadow import (
 from ddbproof.conformance.defects.tables import described
 
 _TO_INSTANT = "RestoreTableToPointInTime"
-_BATCHES = frozenset({"BatchWriteItem", "TransactWriteItems"})
 
 
 def window(endpoint: Endpoint, region: str, table: str) -> tuple[float, float] | None:
@@ -37,70 +39,94 @@ class InstantIgnored(FillsRestoredTable):
     sentence = "A restore to an instant returns the items of now"
     claims = ("PI-11", "PI-22", "RS-09")
 
-    def filling(self, call: Call) -> list[Document] | None:
+    def filling(self, call: Call) -> Filling | None:
         """The source's items of now."""
         if call.operation != _TO_INSTANT:
             return None
-        return contents(self.endpoint, call.region, source_of_restore(self.endpoint, call))
+        source = source_of_restore(self.endpoint, call)
+        return self.holding(contents(self.endpoint, call.region, source))
 
 
-class RestoreOffByOneWrite(Defect):
-    """Base: the instant is moved across the nearest write, which is noted by the endpoint's own clock."""
+class WritesByTime:
+    """Writes of one item, by table, each with the endpoint's own second."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        super().__init__(endpoint)
-        self._seconds: dict[str, set[float]] = defaultdict(set)
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._writes: dict[str, list[tuple[float, Call]]] = defaultdict(list)
 
-    def moved(self, instant: float, writes: list[float]) -> float | None:
-        """Where to move the instant, None to leave it."""
-        raise NotImplementedError
+    def note(self, call: Call, answer: Answer) -> None:
+        """Take a call down if it was a write that succeeded."""
+        if call.operation in WRITES and answer.ok:
+            second = email.utils.parsedate_to_datetime(answer.headers["date"]).timestamp()
+            with self._lock:
+                self._writes[call.table].append((second, call))
 
-    def request(self, call: Call) -> Call | Answer:
-        """Move the instant, but never out of the window."""
-        instant = call.parameter("RestoreDateTime")
-        if call.operation != _TO_INSTANT or not isinstance(instant, int | float):
-            return call
-        table = source_of_restore(self.endpoint, call)
-        with self.lock:
-            writes = sorted(self._seconds[table])
-        moved = self.moved(instant, writes)
-        limits = window(self.endpoint, call.region, table)
-        if moved is None or limits is None or not limits[0] <= moved <= limits[1]:
-            return call
-        return call.with_parameters(RestoreDateTime=moved)
-
-    def response(self, call: Call, answer: Answer) -> Answer:
-        """Note the second of each write."""
-        if (call.operation in WRITES or call.operation in _BATCHES) and answer.ok:
-            date = email.utils.parsedate_to_datetime(answer.headers["date"]).timestamp()
-            with self.lock:
-                for table in _tables_of(call):
-                    self._seconds[table].add(date)
-        return answer
+    def of(self, table: str) -> list[tuple[float, Call]]:
+        """The writes of a table in the order of their seconds."""
+        with self._lock:
+            return sorted(self._writes[table], key=lambda write: write[0])
 
 
-class RestoreMissesLastWrite(RestoreOffByOneWrite):
+class RestoreMissesLastWrite(Defect):
     """The last write before the instant is missing."""
 
     name = "restore-misses-last-write"
     sentence = "A restore to an instant misses the last write before it"
     claims = ("PI-11", "PI-22", "RS-09")
 
-    def moved(self, instant: float, writes: list[float]) -> float | None:
-        """To the second before the last write."""
-        return max((second for second in writes if second <= instant), default=instant + 1) - 1
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(endpoint)
+        self._writes = WritesByTime()
+
+    def request(self, call: Call) -> Call | Answer:
+        """Move the instant to the second before that write, but never out of the window."""
+        instant = call.parameter("RestoreDateTime")
+        if call.operation != _TO_INSTANT or not isinstance(instant, int | float):
+            return call
+        source = source_of_restore(self.endpoint, call)
+        seconds = [second for second, _ in self._writes.of(source) if second <= instant]
+        limits = window(self.endpoint, call.region, source)
+        if not seconds or limits is None or not limits[0] <= seconds[-1] - 1 <= limits[1]:
+            return call
+        return call.with_parameters(RestoreDateTime=seconds[-1] - 1)
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Note writes."""
+        self._writes.note(call, answer)
+        return answer
 
 
-class RestoreTakesNextWrite(RestoreOffByOneWrite):
+class RestoreTakesNextWrite(FillsRestoredTable):
     """The first write after the instant is there too."""
 
     name = "restore-takes-next-write"
     sentence = "A restore to an instant contains the next write after it"
     claims = ("PI-11", "PI-22", "RS-09")
 
-    def moved(self, instant: float, writes: list[float]) -> float | None:
-        """To the second after the next write."""
-        return min((second for second in writes if second > instant), default=instant - 1) + 1
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(endpoint)
+        self._writes = WritesByTime()
+
+    def filling(self, call: Call) -> Filling | None:
+        """The same write once more."""
+        instant = call.parameter("RestoreDateTime")
+        if call.operation != _TO_INSTANT or not isinstance(instant, int | float):
+            return None
+        writes = self._writes.of(source_of_restore(self.endpoint, call))
+        following = next((write for second, write in writes if second > instant), None)
+        if following is None:
+            return None
+
+        def fill(region: str, table: str) -> None:
+            again = following.with_parameters(TableName=table)
+            self.endpoint.call(region, again.operation, again.parameters or {})
+
+        return fill
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Note writes."""
+        self._writes.note(call, answer)
+        return super().response(call, answer)
 
 
 class WindowNotChecked(Defect):
@@ -197,7 +223,7 @@ class RestoreIntoSource(Defect):
 
     name = "restored-table-shares-items"
     sentence = "Writes to a restored table appear in its source, and the other way round"
-    claims = ("RS-09",)
+    claims = ("RS-10",)
     _data: ClassVar[frozenset[str]] = WRITES | {"GetItem", "Query", "Scan"}
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -226,31 +252,60 @@ class RestoreIntoSource(Defect):
 
 
 class RestoredTableInGroup(Defect):
-    """The restored table says that it has the replicas of its source."""
+    """The restored table says that it has replicas."""
 
     name = "restored-table-in-group"
-    sentence = "A table restored from a replica is described as a member of its global table"
+    sentence = "A restored table is described as a member of a global table"
     claims = ("RS-10",)
 
     def __init__(self, endpoint: Endpoint) -> None:
         super().__init__(endpoint)
-        self._restored: dict[tuple[str, str], Document] = {}
+        self._restored: set[tuple[str, str]] = set()
 
     def response(self, call: Call, answer: Answer) -> Answer:
-        """Carry the members that tell of replicas over."""
+        """Add a replica in the last Region."""
         if call.operation in RESTORES and answer.ok:
-            source = source_of_restore(self.endpoint, call)
-            table = (
-                self.endpoint.call(call.region, "DescribeTable", {"TableName": source}).member("Table") or {}
-            )
-            carried = {name: table[name] for name in ("Replicas", "GlobalTableVersion") if name in table}
             with self.lock:
-                self._restored[(call.region, str(call.parameter("TargetTableName")))] = carried
-        description = answer.member("Table")
-        if call.operation == "DescribeTable" and isinstance(description, dict):
-            with self.lock:
-                carried = self._restored.get((call.region, call.table), {})
-            return answer.with_members(Table={**description, **carried}) if carried else answer
+                self._restored.add((call.region, str(call.parameter("TargetTableName"))))
+        with self.lock:
+            restored = (call.region, call.table) in self._restored
+        table = answer.member("Table")
+        if call.operation != "DescribeTable" or not restored or not isinstance(table, dict):
+            return answer
+        replica = {"RegionName": self.endpoint.regions[-1], "ReplicaStatus": "ACTIVE"}
+        return answer.with_members(Table={**table, "Replicas": [replica], "GlobalTableVersion": "2019.11.21"})
+
+
+class RestoreSummaryMissing(Defect):
+    """A restored table does not know where it came from."""
+
+    name = "restore-summary-missing"
+    sentence = "DescribeTable of a restored table has no RestoreSummary"
+    claims = ("RS-02",)
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Take the member away."""
+        for member in ("Table", "TableDescription"):
+            table = answer.member(member)
+            if isinstance(table, dict):
+                rest = {name: value for name, value in table.items() if name != "RestoreSummary"}
+                return answer.with_members(**{member: rest})
+        return answer
+
+
+class RestoreNeverEnds(Defect):
+    """A restored table says for ever that it is being restored."""
+
+    name = "restore-never-ends"
+    sentence = "RestoreInProgress stays true"
+    claims = ("RS-02",)
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Say so."""
+        table = answer.member("Table")
+        if isinstance(table, dict) and isinstance(table.get("RestoreSummary"), dict):
+            summary = {**table["RestoreSummary"], "RestoreInProgress": True}
+            return answer.with_members(Table={**table, "RestoreSummary": summary})
         return answer
 
 
@@ -322,15 +377,6 @@ class DeletedBackupRestorable(Defect):
         return answer
 
 
-def _tables_of(call: Call) -> set[str]:
-    if call.operation == "BatchWriteItem":
-        return set(call.parameter("RequestItems") or ())
-    if call.operation == "TransactWriteItems":
-        actions = call.parameter("TransactItems") or ()
-        return {str(inner.get("TableName")) for action in actions for inner in action.values()}
-    return {call.table}
-
-
 DEFECTS = (
     InstantIgnored,
     RestoreMissesLastWrite,
@@ -342,6 +388,8 @@ DEFECTS = (
     LatestIsEarliest,
     RestoreIntoSource,
     RestoredTableInGroup,
+    RestoreSummaryMissing,
+    RestoreNeverEnds,
     RestoreCarriesSettings,
     DeletedBackupRestorable,
 )

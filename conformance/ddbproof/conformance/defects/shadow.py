@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from ddbproof.conformance.defects.base import Answer, Call, Defect, Document, Endpoint, canonical
+from ddbproof.conformance.defects.base import Answer, Call, Defect, Document, Endpoint, canonical, table_name
 
 WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
 READS = frozenset({"GetItem", "Query", "Scan"})
@@ -84,21 +84,32 @@ def replace_contents(endpoint: Endpoint, region: str, table: str, items: Sequenc
         endpoint.call(region, "PutItem", {"TableName": table, "Item": item})
 
 
+Filling = Callable[[str, str], None]
+
+
 class FillsRestoredTable(Defect):
     """Base of defects that put other items into a restored table than belong there.
 
-    `filling` says which, at the moment of the restore; None leaves the restore alone. They are written as soon
-    as the table is ACTIVE and before anybody looks into it.
+    `filling` says how, at the moment of the restore; None leaves the restore alone. What it gives is called
+    with Region and table as soon as the table is ACTIVE and before anybody looks into it.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
         super().__init__(endpoint)
-        self._pending: dict[tuple[str, str], list[Document]] = {}
+        self._pending: dict[tuple[str, str], Filling] = {}
         self._filling = threading.Lock()
 
-    def filling(self, call: Call) -> list[Document] | None:
-        """The items to put into the table that `call` restores."""
+    def filling(self, call: Call) -> Filling | None:
+        """How to change the table that `call` restores."""
         raise NotImplementedError
+
+    def holding(self, items: Sequence[Document]) -> Filling:
+        """A filling that makes `items` the contents."""
+
+        def fill(region: str, table: str) -> None:
+            replace_contents(self.endpoint, region, table, items)
+
+        return fill
 
     def request(self, call: Call) -> Call | Answer:
         """Fill a restored table before the first call that could look into it."""
@@ -107,12 +118,12 @@ class FillsRestoredTable(Defect):
         return call
 
     def response(self, call: Call, answer: Answer) -> Answer:
-        """Take down what a restored table will be filled with."""
+        """Take down how a restored table will be filled."""
         if call.operation in RESTORES and answer.ok:
-            items = self.filling(call)
-            if items is not None:
+            filling = self.filling(call)
+            if filling is not None:
                 with self.lock:
-                    self._pending[(call.region, str(call.parameter("TargetTableName")))] = items
+                    self._pending[(call.region, str(call.parameter("TargetTableName")))] = filling
         return answer
 
     def _fill(self, region: str, table: str) -> None:
@@ -121,21 +132,17 @@ class FillsRestoredTable(Defect):
         if not waiting:
             return
         with self._filling:
-            description = (
-                self.endpoint.call(region, "DescribeTable", {"TableName": table}).member("Table") or {}
-            )
-            if description.get("TableStatus") != "ACTIVE":
+            answer = self.endpoint.call(region, "DescribeTable", {"TableName": table})
+            if (answer.member("Table") or {}).get("TableStatus") != "ACTIVE":
                 return
             with self.lock:
-                items = self._pending.pop((region, table), None)
-            if items is not None:
-                replace_contents(self.endpoint, region, table, items)
+                filling = self._pending.pop((region, table), None)
+            if filling is not None:
+                filling(region, table)
 
 
 def source_of_restore(endpoint: Endpoint, call: Call) -> str:
     """The name of the table that a restore comes from; empty if it cannot be found out."""
-    from ddbproof.conformance.defects.base import table_name
-
     for name in ("SourceTableName", "SourceTableArn"):
         if call.parameter(name):
             return table_name(str(call.parameter(name)))

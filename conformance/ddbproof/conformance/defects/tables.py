@@ -42,19 +42,18 @@ class UnknownTableDeleted(Defect):
         return answer
 
 
-class StatusNeverActive(Defect):
-    """A table that serves requests never says that it is ACTIVE."""
+class DeletionNotAnnounced(Defect):
+    """DeleteTable answers that the table is ACTIVE."""
 
-    name = "table-state-unknown"
-    sentence = "DescribeTable gives a table a state that the lifecycle does not have"
+    name = "deletion-not-announced"
+    sentence = "DeleteTable answers with another state than DELETING"
     claims = ("CTL-01",)
 
     def response(self, call: Call, answer: Answer) -> Answer:
-        """Change ACTIVE after the table was updated or created."""
-        member = "Table" if call.operation == "DescribeTable" else "TableDescription"
-        description = answer.member(member)
-        if call.operation in ("CreateTable", "DescribeTable") and isinstance(description, dict):
-            return answer.with_members(**{member: {**description, "TableStatus": "READY"}})
+        """Change the state."""
+        description = answer.member("TableDescription")
+        if call.operation == "DeleteTable" and isinstance(description, dict):
+            return answer.with_members(TableDescription={**description, "TableStatus": "ACTIVE"})
         return answer
 
 
@@ -113,7 +112,7 @@ class DeletionProtectionDropped(Defect):
 DEFECTS = (
     ExistingTableCreated,
     UnknownTableDeleted,
-    StatusNeverActive,
+    DeletionNotAnnounced,
     DeletionProtectionIgnored,
     DeletionProtectionByDefault,
     DeletionProtectionDropped,

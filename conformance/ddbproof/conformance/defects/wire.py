@@ -33,18 +33,28 @@ class GenericBackupErrors(Defect):
         return answer
 
 
-class ErrorMessageRenamed(Defect):
-    """The sentence of an error stands in `Message`."""
+class ErrorMessageMissing(Defect):
+    """An error has no sentence."""
 
-    name = "error-message-renamed"
-    sentence = "An error answer has its sentence in Message instead of message"
+    name = "error-message-missing"
+    sentence = "An error answer has no message"
+    claims = ("AP-16",)
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Take the member away."""
+        return answer.with_members(message=None, Message=None) if answer.code else answer
+
+
+class ErrorCodeMissing(Defect):
+    """The code of an error stands in a member of another name."""
+
+    name = "error-code-misplaced"
+    sentence = "An error answer has its code in error instead of __type"
     claims = ("AP-16",)
 
     def response(self, call: Call, answer: Answer) -> Answer:
         """Rename the member."""
-        if answer.code and answer.member("message") is not None:
-            return answer.with_members(message=None, Message=answer.member("message"))
-        return answer
+        return answer.with_members(__type=None, error=answer.code) if answer.code else answer
 
 
 class PlainContentType(Defect):
@@ -78,4 +88,4 @@ class ErrorsAsServerFaults(Defect):
         return answer
 
 
-DEFECTS = (GenericBackupErrors, ErrorMessageRenamed, PlainContentType, ErrorsAsServerFaults)
+DEFECTS = (GenericBackupErrors, ErrorMessageMissing, ErrorCodeMissing, PlainContentType, ErrorsAsServerFaults)

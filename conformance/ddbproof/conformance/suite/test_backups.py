@@ -17,6 +17,7 @@ from ddbproof.conformance.kit.clock import EndpointClock
 from ddbproof.conformance.kit.tables import PATIENCE_SECONDS, RegionHandle
 
 BAND_SECONDS = 61
+SYSTEM_BACKUP_SECONDS = 15
 ARN = re.compile(
     r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/(?P<table>[^/]+)/backup/0?(?P<ms>[0-9]{13})-[0-9a-f]{8}\Z"
 )
@@ -192,7 +193,7 @@ def test_deleting_a_table_with_recovery_leaves_a_system_backup(
         )["BackupSummaries"]
         return summaries
 
-    found = until(system_backups, seconds=PATIENCE_SECONDS)
+    found = until(system_backups, seconds=SYSTEM_BACKUP_SECONDS)
     assert found, "no SYSTEM backup was made of a deleted table that had point-in-time recovery on"
     backup = found[0]
     name = backup["BackupName"]

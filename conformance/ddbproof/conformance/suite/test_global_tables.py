@@ -23,7 +23,7 @@ def arrives(table: TableHandle, key: str, value: str | None) -> bool:
 def test_a_write_in_either_region_reaches_the_other(here: RegionHandle, elsewhere: RegionHandle) -> None:
     """Puts and deletes of each replica appear in the other, with the same key schema and item."""
     table = here.new_table()
-    replica = table.add_replica(elsewhere)
+    replica = table.add_replica(elsewhere, judged=True)
     table.put("from-here", "one")
     assert arrives(replica, "from-here", "one"), f"a write in {here.name} did not reach {elsewhere.name}"
     replica.put("from-there", "two")
@@ -44,7 +44,7 @@ def test_a_table_with_data_becomes_a_global_table_with_that_data(
     wanted = {f"item-{number}": f"value-{number}" for number in range(12)}
     for key, value in wanted.items():
         table.put(key, value)
-    replica = table.add_replica(elsewhere)
+    replica = table.add_replica(elsewhere, judged=True)
     until(lambda: replica.contents() == wanted, seconds=REPLICATION_PATIENCE_SECONDS)
     found = replica.contents()
     assert found == wanted, f"of {len(wanted)} items written before, the new replica holds {len(found)}"
@@ -55,7 +55,7 @@ def test_a_table_with_data_becomes_a_global_table_with_that_data(
 def test_concurrent_writes_in_two_regions_converge(here: RegionHandle, elsewhere: RegionHandle) -> None:
     """After writes to the same items at the same time in two Regions, both show the same for every item."""
     table = here.new_table()
-    replica = table.add_replica(elsewhere)
+    replica = table.add_replica(elsewhere, judged=True)
     keys = [f"item-{number}" for number in range(8)]
 
     def write(where: TableHandle, word: str) -> None:
@@ -87,7 +87,7 @@ def test_concurrent_writes_in_two_regions_converge(here: RegionHandle, elsewhere
 def test_the_later_write_survives(here: RegionHandle, elsewhere: RegionHandle, clock: EndpointClock) -> None:
     """Of two writes seconds apart in two Regions, both Regions keep the later one."""
     table = here.new_table()
-    replica = table.add_replica(elsewhere)
+    replica = table.add_replica(elsewhere, judged=True)
     table.put("a", "earlier")
     clock.pass_seconds(3)
     replica.put("a", "later")
@@ -161,7 +161,7 @@ def test_a_third_region_is_not_concerned(
 def test_describe_table_shows_the_replicas(here: RegionHandle, elsewhere: RegionHandle) -> None:
     """DescribeTable lists the other replica as ACTIVE, with GlobalTableVersion 2019.11.21, on both sides."""
     table = here.new_table()
-    replica = table.add_replica(elsewhere)
+    replica = table.add_replica(elsewhere, judged=True)
 
     def is_listed(side: TableHandle, other: RegionHandle) -> bool:
         return other.name in side.replica_regions()
