@@ -8,6 +8,8 @@ away from the outer one. The clock of the endpoint is moved, so two workers neve
 
 from __future__ import annotations
 
+import functools
+import gc
 import json
 import os
 import sys
@@ -16,6 +18,8 @@ import traceback
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
+
+import botocore.loaders
 
 from ddbproof.conformance.defects import plant
 from ddbproof.conformance.judge import judge
@@ -60,9 +64,18 @@ def shorten_patience() -> None:
     polling.time = hurried  # type: ignore[assignment, attr-defined]
 
 
+def share_what_is_loaded() -> None:
+    """Read the service model once for all runs, and keep what is loaded out of the garbage collections that
+    pytest makes at the end of each."""
+    botocore.loaders.create_loader = functools.cache(botocore.loaders.create_loader)
+    gc.collect()
+    gc.freeze()
+
+
 def main() -> None:
     """See the module."""
     shorten_patience()
+    share_what_is_loaded()
     # Whatever the inner pytest does with standard output, the copy stays ours.
     with os.fdopen(os.dup(1), "w", buffering=1) as answers, open_target("reference") as target:
         for number, line in enumerate(sys.stdin):

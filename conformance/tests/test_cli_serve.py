@@ -93,7 +93,8 @@ def served(directory: Path, *arguments: str) -> Iterator[Served]:
         yield Served(process, json.loads(ready_file.read_text()), environment)
     finally:
         process.kill()
-        process.communicate()
+        with process:
+            pass
 
 
 def wait_until(condition: Any) -> None:

@@ -22,27 +22,34 @@ _HELP = """Know that a DynamoDB-compatible store survives an AZ, converges acros
 Exit codes: 0 ok, 1 violations, 2 usage or empty selection, 3 target unreachable, 4 inconclusive only, 5 our own error, 130 interrupted.
 """
 
+# Said here besides the command's own help, so that the list of commands loads none of them.
+_COMMANDS = {
+    "conform": ("ddbproof.cli.conform:conform", "Judge an endpoint and write a report."),
+    "serve": ("ddbproof.cli.serve:serve", "Serve the reference endpoint."),
+    "clock": ("ddbproof.cli.clock:clock", "Show or move the time of a served endpoint."),
+    "report": ("ddbproof.cli.report:report", "Show or render the results of a run."),
+    "claims": ("ddbproof.cli.claims:claims", "Browse claims, seed statements and their evidence."),
+    "targets": ("ddbproof.cli.targets:app", "List and install the targets that can be launched."),
+}
 
-def build_app() -> App:
-    """The command tree."""
+
+def build_app(*, listing: bool) -> App:
+    """The command tree; `listing` gives the commands the short help that the list of commands shows."""
     app = App(
         name="ddbproof",
         help=_HELP,
         version=lambda: version("ddbproof"),
         config=Toml("pyproject.toml", root_keys=("tool", "ddbproof"), search_parents=True, must_exist=False),
     )
-    app.command("ddbproof.cli.conform:conform", name="conform")
-    app.command("ddbproof.cli.serve:serve", name="serve")
-    app.command("ddbproof.cli.clock:clock", name="clock")
-    app.command("ddbproof.cli.report:report", name="report")
-    app.command("ddbproof.cli.claims:claims", name="claims")
-    app.command("ddbproof.cli.targets:app", name="targets")
+    for name, (place, words) in _COMMANDS.items():
+        app.command(place, name=name, help=words if listing else None)
     return app
 
 
 def run(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit code and never lets an exception out."""
-    app = build_app()
+    given = sys.argv[1:] if arguments is None else arguments
+    app = build_app(listing=not given or given[0].startswith("-"))
     app.suppress_keyboard_interrupt = False
     try:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")

@@ -1,6 +1,7 @@
 """Results of a run as data, and everything that is rendered from them. Imports no other component."""
 
 from ddbproof.reports.errors import ReportError, ResultsFileError
+from ddbproof.reports.html import render_html
 from ddbproof.reports.reader import Results, read_results
 from ddbproof.reports.schema import (
     SCHEMA,
@@ -16,6 +17,8 @@ from ddbproof.reports.schema import (
     SeedRecord,
     TargetRecord,
 )
+from ddbproof.reports.summary import Area, ClaimRow, SeedRow, Summary
+from ddbproof.reports.terminal import print_summary
 from ddbproof.reports.verdicts import MEANING, WORST_FIRST, Verdict, exit_code, worst
 from ddbproof.reports.writer import ResultsWriter
 
@@ -23,8 +26,10 @@ __all__ = [
     "MEANING",
     "SCHEMA",
     "WORST_FIRST",
+    "Area",
     "Attempt",
     "ClaimRecord",
+    "ClaimRow",
     "EvidenceRecord",
     "Exchange",
     "FindingRecord",
@@ -37,9 +42,13 @@ __all__ = [
     "ResultsFileError",
     "ResultsWriter",
     "SeedRecord",
+    "SeedRow",
+    "Summary",
     "TargetRecord",
     "Verdict",
     "exit_code",
+    "print_summary",
     "read_results",
+    "render_html",
     "worst",
 ]

@@ -8,6 +8,7 @@ Exchanges are shown up to a bound, so that a page stays a page; the results file
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 from datetime import datetime
@@ -52,6 +53,7 @@ def render_html(results: Results) -> str:
         header=results.header,
         target=results.header.target,
         footer=results.footer,
+        endpoints=_regions_by_url(results.header.target.endpoints),
         results=results,
         sections=_by_verdict(summary),
         bar=_bar(summary),
@@ -74,7 +76,7 @@ def _template() -> Template:
         finalize=_finalize,
     )
     environment.filters.update(
-        symbol=_symbol, css=_css_class, instant=_instant, duration=_duration, body=_body, title=_title
+        symbol=_symbol, css=_css_class, instant=_instant, duration=_duration, body=_body, commit=_commit
     )
     return environment.get_template("report.html.jinja")
 
@@ -99,8 +101,16 @@ def _css_class(status: str) -> str:
     return "e-none" if status == NO_EVIDENCE else "e-some"
 
 
-def _title(row: ClaimRow) -> str:
-    return f"{row.claim.sentence} ({row.status})"
+def _commit(text: str) -> str:
+    """Short enough to read, with the mark of uncommitted changes."""
+    return text[:12] + ("+" if text.endswith("+") and len(text) > 12 else "")
+
+
+def _regions_by_url(endpoints: dict[str, str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for region, url in endpoints.items():
+        found.setdefault(url, []).append(region)
+    return found
 
 
 def _instant(text: str) -> str:
@@ -121,13 +131,13 @@ def _duration(seconds: float) -> str:
 
 def _body(text: str) -> str:
     """A request or an answer: JSON indented, anything else (what was cut, for example) as it is."""
-    try:
+    with contextlib.suppress(ValueError, RecursionError):
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        pass
     if len(text) <= _CHARACTERS_SHOWN:
         return text
-    return f"{text[:_CHARACTERS_SHOWN]}\n… {len(text) - _CHARACTERS_SHOWN} more characters in the results file"
+    return (
+        f"{text[:_CHARACTERS_SHOWN]}\n… {len(text) - _CHARACTERS_SHOWN} more characters in the results file"
+    )
 
 
 def _by_verdict(summary: Summary) -> list[tuple[Verdict, list[tuple[ClaimRow, object]]]]:
@@ -142,9 +152,14 @@ def _bar(summary: Summary) -> list[tuple[str, int, float, float]]:
     """What became of the claims a client could test: status, count, left edge and width in the drawing."""
     rows = summary.testable
     without_test, not_judged = "without a test", "not judged in this run"
-    counts: dict[str, int] = {str(verdict): 0 for verdict in reversed(WORST_FIRST)} | {not_judged: 0, without_test: 0}
+    counts: dict[str, int] = {str(verdict): 0 for verdict in reversed(WORST_FIRST)} | {
+        not_judged: 0,
+        without_test: 0,
+    }
     for row in rows:
-        counts[str(row.verdict) if row.verdict is not None else not_judged if row.tested else without_test] += 1
+        counts[
+            str(row.verdict) if row.verdict is not None else not_judged if row.tested else without_test
+        ] += 1
     edge = 0.0
     bar = []
     for status, count in counts.items():

@@ -6,6 +6,7 @@ Anything else that is not as the schema says is refused with the line and the re
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,13 +27,11 @@ from ddbproof.reports.writer import PARTIAL_SUFFIX
 
 RESULTS_NAME = "results.jsonl"
 _HINT = "give the results.jsonl of a run, or the directory that holds it"
+_decode: Callable[[bytes], Record] = msgspec.json.Decoder(Record).decode
 
 
 class _SchemaOnly(msgspec.Struct):
     schema: str | None = None
-
-
-_decode = msgspec.json.Decoder(Record).decode
 
 
 @dataclass

@@ -203,7 +203,11 @@ class Summary:
         words += f"{len(tested)} of {_number(len(self.testable), 'claim')} that a client could test"
         words += " has a test" if len(tested) == 1 else " have a test"
         here = sum(bool(row.results) for row in tested)
-        return words if here == len(tested) else f"{words}, {here} of which this run judged"
+        if here < len(tested):
+            words += f", {here} of which this run judged"
+        # Some tests also say something of a claim that is not marked as one for clients.
+        beyond = len(judged) - here
+        return f"{words}; {_number(beyond, 'judged claim')} beyond these" if beyond else words
 
     @property
     def interruption(self) -> str | None:
@@ -275,7 +279,10 @@ def clean(text: str) -> str:
     >>> clean("a\\x1b[31mb")
     'a�[31mb'
     """
-    return "".join(letter if letter in "\n\t" or not _is_command(letter) else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return "".join(
+        letter if letter in "\n\t" or not _is_command(letter) else "\N{REPLACEMENT CHARACTER}"
+        for letter in text
+    )
 
 
 def _is_command(letter: str) -> bool:

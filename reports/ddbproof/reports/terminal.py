@@ -58,11 +58,19 @@ def _lines(summary: Summary) -> Iterator[_Line]:
     results = summary.results
     target = results.header.target
     name = f"{target.name} {target.version}" if target.version else target.name
-    yield [(one_line(name), "bold"), (one_line(f" · run {results.header.run} · seed {results.header.seed}"), "")]
+    yield [
+        (one_line(name), "bold"),
+        (" " + one_line(f"· run {results.header.run} · seed {results.header.seed}"), ""),
+    ]
     if summary.interruption is not None:
         yield [(summary.interruption, "bold yellow")]
     if target.defect is not None:
-        yield [(one_line(f"A defect was planted: {target.defect}. This says nothing about the target."), "bold yellow")]
+        yield [
+            (
+                one_line(f"A defect was planted: {target.defect}. This says nothing about the target."),
+                "bold yellow",
+            )
+        ]
     yield [(summary.headline, "bold")]
     for verdict, count in summary.counts.items():
         yield [(f"{count:>5} {verdict}", STYLES[verdict])]

@@ -5,17 +5,22 @@ elsewhere   a second Region; the test is not testable where there is none
 third       a third Region, likewise
 clock       the endpoint's clock
 seen        a dictionary for lawful choices that were observed, shown in the report
+exchanges   the last requests and answers of the test, for what an SDK does not show
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import pytest
 
 from ddbproof.conformance.kit.clock import EndpointClock
 from ddbproof.conformance.kit.outcomes import NotTestableHere
+from ddbproof.conformance.kit.polling import Patience
 from ddbproof.conformance.kit.tables import Names, RegionHandle
 from ddbproof.conformance.kit.wire import Wire
 from ddbproof.conformance.plan import Plan
+from ddbproof.reports.schema import Exchange
 
 
 class World:
@@ -30,6 +35,7 @@ class World:
             plan.target.control,
         )
         self._names = Names(plan.prefix)
+        self._patience = Patience()
 
     def region(self, position: int) -> RegionHandle:
         """The Region at that place of the target's list; raises NotTestableHere beyond its end."""
@@ -41,7 +47,12 @@ class World:
             )
         name = regions[position]
         return RegionHandle(
-            name, self.wire.client(name), self.wire.client(name, validate=False), self._names, self.clock
+            name,
+            self.wire.client(name),
+            self.wire.client(name, validate=False),
+            self._names,
+            self.clock,
+            self._patience,
         )
 
 
@@ -77,6 +88,11 @@ class Fixtures:
         observed: dict[str, str] = {}
         request.node.stash[SEEN] = observed
         return observed
+
+    @pytest.fixture
+    def exchanges(self) -> Sequence[Exchange]:
+        """Requests and answers of this test, oldest first; only the last dozen, each cut to a length."""
+        return self._world.wire.exchanges
 
 
 SEEN = pytest.StashKey[dict[str, str]]()

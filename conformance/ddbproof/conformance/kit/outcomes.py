@@ -6,9 +6,15 @@
     ├── Unsupported         the target refused the feature explicitly
     └── NotTestableHere     the test needs something that is not at hand
 
-`outcome_of` reads any exception that left a test. Errors of the client library are read by their facts: an
-explicit refusal is `unsupported`, trouble with credentials, limits or time is `inconclusive`, any other
-refusal of a request that the documentation allows is `fail`. What is left is a bug of ours: `error`.
+`outcome_of` reads any exception that left a test. Errors of the client library are read by their facts:
+
+- an explicit refusal (UnknownOperationException, 501, words such as "not implemented") is `unsupported`;
+- trouble with credentials, limits, load or time is `inconclusive`, and so is InternalServerError, which the
+  documentation allows at any time;
+- any other refusal of a request that the documentation allows is `fail`, and so is a server error that is
+  no DynamoDB answer at all, such as the page of a crashed framework: the client has tried three times by then;
+- any of these while a test only prepares is `inconclusive`;
+- what is left is a bug of ours: `error`.
 """
 
 from __future__ import annotations
@@ -16,18 +22,20 @@ from __future__ import annotations
 import re
 
 from botocore.exceptions import (
-    BotoCoreError,
     ClientError,
-    ConnectionClosedError,
+    ConnectionError,
     ConnectTimeoutError,
-    EndpointConnectionError,
+    HTTPClientError,
+    IncompleteReadError,
     ReadTimeoutError,
 )
+from botocore.parsers import ResponseParserError
 
 from ddbproof.reports.verdicts import Verdict
 
 REASON_CHARACTERS = 600
-CONNECTION_ERRORS = (EndpointConnectionError, ConnectionClosedError, ConnectTimeoutError, ReadTimeoutError)
+CONNECTION_ERRORS = (ConnectionError, HTTPClientError, IncompleteReadError)
+TIMEOUTS = (ConnectTimeoutError, ReadTimeoutError)
 
 _REFUSING_CODES = {
     "UnknownOperationException",
@@ -39,7 +47,11 @@ _REFUSING_CODES = {
 _REFUSING_WORDS = re.compile(
     r"\b(not (yet |currently )?(implemented|supported)|unsupported|unknown operation)\b", re.IGNORECASE
 )
-_NOT_THE_FEATURE = {
+# In a server error only these: "unsupported operand" is how a crash speaks.
+_REFUSING_WORDS_OF_A_SERVER = re.compile(
+    r"\bnot (yet |currently )?implemented\b|\bNotImplementedError\b", re.IGNORECASE
+)
+_CODES_THAT_SAY_NOTHING = {
     "AccessDeniedException",
     "UnrecognizedClientException",
     "InvalidSignatureException",
@@ -50,7 +62,12 @@ _NOT_THE_FEATURE = {
     "ThrottlingException",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
+    "InternalServerError",
+    "InternalFailure",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
 }
+_STATUSES_THAT_SAY_NOTHING = {429, 502, 503, 504}
 
 
 class Outcome(Exception):
@@ -86,12 +103,20 @@ class NotTestableHere(Outcome):
 def is_refusal_of_the_feature(error: ClientError) -> bool:
     """True when the answer says that the operation or parameter is not offered at all."""
     details = error.response.get("Error", {})
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0
+    words = _REFUSING_WORDS if status < 500 else _REFUSING_WORDS_OF_A_SERVER
     return (
         status == 501
         or details.get("Code") in _REFUSING_CODES
-        or (status is not None and status < 500 and bool(_REFUSING_WORDS.search(details.get("Message", ""))))
+        or words.search(str(details.get("Message", ""))) is not None
     )
+
+
+def says_nothing(error: ClientError) -> bool:
+    """True for answers that have to do with credentials, limits, load or a passing fault of the endpoint."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    code = error.response.get("Error", {}).get("Code")
+    return status in _STATUSES_THAT_SAY_NOTHING or code in _CODES_THAT_SAY_NOTHING
 
 
 def describe(error: ClientError) -> str:
@@ -114,7 +139,9 @@ def outcome_of(error: BaseException, *, preparing: bool) -> tuple[Verdict, str]:
         return _outcome_of_answer(error, preparing=preparing)
     if isinstance(error, CONNECTION_ERRORS):
         return Verdict.INCONCLUSIVE, f"the endpoint did not answer: {_one_line(str(error))}"
-    if isinstance(error, BotoCoreError) and "parse" in type(error).__name__.lower():
+    if isinstance(error, ResponseParserError):
+        if preparing:
+            return Verdict.INCONCLUSIVE, f"could not prepare, an answer is unreadable: {_one_line(str(error))}"
         return Verdict.FAIL, f"the answer cannot be read as DynamoDB's: {_one_line(str(error))}"
     return Verdict.ERROR, f"{type(error).__name__}: {_one_line(str(error))}"
 
@@ -122,10 +149,12 @@ def outcome_of(error: BaseException, *, preparing: bool) -> tuple[Verdict, str]:
 def _outcome_of_answer(error: ClientError, *, preparing: bool) -> tuple[Verdict, str]:
     if is_refusal_of_the_feature(error):
         return Verdict.UNSUPPORTED, describe(error)
-    if error.response.get("Error", {}).get("Code") in _NOT_THE_FEATURE:
+    if says_nothing(error):
         return Verdict.INCONCLUSIVE, describe(error)
     if preparing:
         return Verdict.INCONCLUSIVE, f"could not prepare: {describe(error)}"
+    if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
+        return Verdict.FAIL, f"the endpoint failed on a request that the documentation allows: {describe(error)}"
     return Verdict.FAIL, f"a request that the documentation allows was refused: {describe(error)}"
 
 

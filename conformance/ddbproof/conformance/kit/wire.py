@@ -7,17 +7,20 @@ retries a little, as an application would. What is remembered has no headers, he
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
+from ddbproof.conformance.kit.outcomes import Inconclusive
 from ddbproof.conformance.plan import Target
 from ddbproof.reports.schema import Exchange
 
 CONNECT_TIMEOUT_SECONDS = 5
 READ_TIMEOUT_SECONDS = 20
+TEST_SECONDS = 180.0
 REMEMBERED_EXCHANGES = 12
 REMEMBERED_CHARACTERS = 1500
 
@@ -29,6 +32,16 @@ class Wire:
         self._target = target
         self._clients: dict[tuple[str, bool], Any] = {}
         self.exchanges: deque[Exchange] = deque(maxlen=REMEMBERED_EXCHANGES)
+        self._deadline: float | None = None
+
+    def begin_test(self) -> None:
+        """Forget the last test, and give the next one its time: requests after that are Inconclusive."""
+        self.exchanges.clear()
+        self._deadline = time.monotonic() + TEST_SECONDS
+
+    def end_test(self) -> None:
+        """Lift the bound, for cleaning up."""
+        self._deadline = None
 
     def client(self, region: str, *, validate: bool = True) -> Any:
         """The DynamoDB client for a Region; `validate=False` sends what botocore itself would refuse."""
@@ -59,6 +72,8 @@ class Wire:
         )
 
         def before(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+            if self._deadline is not None and time.monotonic() > self._deadline:
+                raise Inconclusive(f"the test took longer than {TEST_SECONDS:.0f} seconds")
             body = params.get("body", b"")
             context["ddbproof_request"] = _shorten(
                 body.decode(errors="replace") if isinstance(body, bytes) else str(body)

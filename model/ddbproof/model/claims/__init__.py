@@ -1,7 +1,14 @@
 """Every statement the project judges, with its source, and the evidence the code has for it."""
 
 from ddbproof.model.claims.errors import ClaimsError, ClaimsFileError, UnknownClaimError, UnknownNameError
-from ddbproof.model.claims.evidence import Evidence, EvidenceKind, collect, evidence
+from ddbproof.model.claims.evidence import (
+    Evidence,
+    EvidenceKind,
+    EvidenceSummary,
+    collect,
+    evidence,
+    evidence_summary,
+)
 from ddbproof.model.claims.registry import (
     CHECK_WORDS,
     Check,
@@ -20,6 +27,7 @@ __all__ = [
     "ClaimsFileError",
     "Evidence",
     "EvidenceKind",
+    "EvidenceSummary",
     "Registry",
     "SeedStatement",
     "SourceRank",
@@ -27,5 +35,6 @@ __all__ = [
     "UnknownNameError",
     "collect",
     "evidence",
+    "evidence_summary",
     "load_registry",
 ]

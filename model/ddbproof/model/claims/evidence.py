@@ -10,12 +10,13 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import ModuleType
 from typing import Any, TypeVar
 
+from ddbproof.model.claims.errors import UnknownClaimError
 from ddbproof.model.claims.registry import Check, Registry
 
 _MARK = "__ddbproof_evidence__"
@@ -57,8 +58,8 @@ def collect(packages: Mapping[EvidenceKind, Sequence[str]], registry: Registry) 
     """Evidence by claim id, in registry order.
 
     `packages` names where each kind lives; a package that does not exist has none, one that exists and
-    cannot be imported raises. Raises UnknownClaimError for a claim id that the registry does not know. A
-    claim that can only be documented has its source as evidence.
+    cannot be imported raises. Raises UnknownClaimError, with the place as its cause, for a claim id that the
+    registry does not know. A claim that can only be documented has its source as evidence.
     """
     found: dict[str, list[Evidence]] = {claim_id: [] for claim_id in registry.claims}
     for kind, names in packages.items():
@@ -67,18 +68,51 @@ def collect(packages: Mapping[EvidenceKind, Sequence[str]], registry: Registry) 
                 for where, marked_kind, claim_ids in _marks(module):
                     if marked_kind is kind:
                         for claim_id in claim_ids:
-                            found[registry.claim(claim_id).id].append(Evidence(kind, where))
+                            _known(registry, claim_id, where)
+                            found[claim_id].append(Evidence(kind, where))
     for claim in registry.claims.values():
         if claim.checks == (Check.DOCUMENTATION,):
             found[claim.id].append(Evidence(EvidenceKind.DOCUMENTATION, claim.source))
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class EvidenceSummary:
+    """How many claims there are, how many have evidence of each kind, and how many have none.
+
+    A claim with evidence of two kinds counts under both.
+    """
+
+    claims: int
+    by_kind: Mapping[EvidenceKind, int]
+    without: int
+
+
+def evidence_summary(
+    collected: Mapping[str, Sequence[Evidence]], claim_ids: Iterable[str] | None = None
+) -> EvidenceSummary:
+    """Counts over what `collect` found, for all claims or for those named; every kind is listed."""
+    chosen = [collected[it] for it in (collected if claim_ids is None else claim_ids)]
+    by_kind = {kind: sum(any(it.kind is kind for it in found) for found in chosen) for kind in EvidenceKind}
+    return EvidenceSummary(len(chosen), by_kind, sum(not found for found in chosen))
+
+
+def _known(registry: Registry, claim_id: str, where: str) -> None:
+    try:
+        registry.claim(claim_id)
+    except UnknownClaimError as error:
+        error.cause = f"named by {where}"
+        raise
+
+
 def _modules(package: str) -> Iterator[ModuleType]:
     try:
         specification = importlib.util.find_spec(package)
-    except ModuleNotFoundError:
-        return
+    except ModuleNotFoundError as error:
+        # Only the package itself, or one above it, may be missing; what they import may not.
+        if error.name is not None and f"{package}.".startswith(f"{error.name}."):
+            return
+        raise
     if specification is None:
         return
     root = importlib.import_module(package)

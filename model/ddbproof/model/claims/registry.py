@@ -129,6 +129,8 @@ class Registry:
 def load_registry(directory: Path | None = None) -> Registry:
     """The registry of the package, or one from another directory. Raises ClaimsFileError."""
     root: Traversable = files("ddbproof.model.claims") / "data" if directory is None else directory
+    if not root.is_dir():
+        raise ClaimsFileError(str(root), "", "it is not a directory", f"it must hold {SEEDS_FILE} and areas")
     names = sorted(it.name for it in root.iterdir() if it.name.endswith(".toml"))
     if SEEDS_FILE not in names:
         raise ClaimsFileError(str(root), "", f"there is no {SEEDS_FILE}")
@@ -214,7 +216,7 @@ def _read_seeds(content: dict[str, Any], claims: Mapping[str, Claim]) -> dict[st
             raise ClaimsFileError(SEEDS_FILE, name, "the id is used twice")
         _one_of(SEEDS_FILE, name, "verdict", entry["verdict"], SEED_VERDICTS)
         for claim_id in entry["claims"]:
-            if claim_id not in claims:
+            if not isinstance(claim_id, str) or claim_id not in claims:
                 unknown = UnknownClaimError(str(claim_id), claims)
                 raise ClaimsFileError(SEEDS_FILE, name, unknown.message, unknown.hint)
         if not entry["claims"] and entry["verdict"] != "out of scope":
@@ -234,6 +236,8 @@ def _check_keys(file: str, entry: str, content: Any, known: Mapping[str, type], 
             raise ClaimsFileError(file, entry, unknown.message, unknown.hint)
         if not isinstance(value, known[key]):
             raise ClaimsFileError(file, entry, f"{key} must be of type {known[key].__name__}")
+        if isinstance(value, str) and not value.strip():
+            raise ClaimsFileError(file, entry, f"{key} is empty")
     missing = sorted(required - set(content))
     if missing:
         raise ClaimsFileError(file, entry, f"it lacks {', '.join(missing)}")
