@@ -70,11 +70,11 @@ def test_every_component_is_typed(component: str) -> None:
 
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_modules_open_with_prose_and_stay_short(component: str) -> None:
-    """Modules tell one story: a docstring first, at most 450 lines."""
+    """Modules tell one story: a docstring first, at most 500 lines."""
     for path in modules(component):
         text = path.read_text()
         assert ast.get_docstring(ast.parse(text)), f"{path} has no docstring"
-        assert text.count("\n") <= 450, f"{path} is too long"
+        assert text.count("\n") <= 500, f"{path} is too long"
 
 
 def tracked_files() -> list[Path]:

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-import botocore.loaders
+import boto3.session
 
 from ddbproof.conformance.defects import plant
 from ddbproof.conformance.judge import judge
@@ -64,22 +64,21 @@ def shorten_patience() -> None:
     polling.time = hurried  # type: ignore[assignment, attr-defined]
 
 
-def share_what_is_loaded() -> None:
-    """Read the service model once for all runs, and keep what is loaded out of the garbage collections that
-    pytest makes at the end of each."""
-    botocore.loaders.create_loader = functools.cache(botocore.loaders.create_loader)
-    gc.collect()
-    gc.freeze()
+def share_sessions() -> None:
+    """One boto3 session for each Region in all runs: reading the service model takes longer than most tests."""
+    boto3.session.Session = functools.cache(boto3.session.Session)
 
 
 def main() -> None:
     """See the module."""
     shorten_patience()
-    share_what_is_loaded()
+    share_sessions()
     # Whatever the inner pytest does with standard output, the copy stays ours.
     with os.fdopen(os.dup(1), "w", buffering=1) as answers, open_target("reference") as target:
         for number, line in enumerate(sys.stdin):
             answers.write(json.dumps(judged(target, number, json.loads(line))) + "\n")
+            # pytest collects garbage several times at its end; what is there by now it need not look at.
+            gc.freeze()
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class Served:
 
     @property
     def port(self) -> int:
-        port = urlsplit(self.ready["url"]).port
+        port: int | None = urlsplit(self.ready["url"]).port
         assert port
         return port
 

@@ -32,8 +32,7 @@ class Runs:
         self._results: dict[str, dict[str, Any]] = {}
         self._changed = threading.Condition()
         self._processes: list[subprocess.Popen[str]] = []
-        # The identity relay judges everything, so it begins first.
-        for name in sorted(names, key=lambda name: name != "identity"):
+        for name in names:
             self._waiting.put(name)
         for _ in range(WORKERS):
             self._waiting.put(None)
@@ -81,14 +80,12 @@ class Runs:
 @pytest.fixture(scope="module")
 def runs(request: pytest.FixtureRequest) -> Iterator[Runs]:
     """The runs that the selected tests need."""
-    wanted = {
-        str(item.callspec.params["name"])
-        for item in request.session.items
-        if isinstance(item, pytest.Function) and item.path == request.path and hasattr(item, "callspec")
-    }
-    if any(item.name == "test_nothing_fails_where_nothing_is_broken" for item in request.session.items):
-        wanted.add("identity")
-    started = Runs(sorted(wanted))
+    mine = [item for item in request.session.items if item.path == request.path]
+    wanted = [str(item.callspec.params["name"]) for item in mine if hasattr(item, "callspec")]
+    if any(item.name == test_nothing_fails_where_nothing_is_broken.__name__ for item in mine):
+        # The identity relay judges everything, so it begins first.
+        wanted.insert(0, "identity")
+    started = Runs(wanted)
     yield started
     started.close()
 

@@ -59,7 +59,11 @@ class Exchange:
             "headers": SIGNED,
             "client": ("127.0.0.1", 1),
         }
-        asyncio.run(app(request | scope, receive, send))
+
+        async def answer() -> None:
+            await app(request | scope, receive, send)
+
+        asyncio.run(answer())
 
     @property
     def status(self) -> int:

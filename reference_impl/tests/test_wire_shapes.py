@@ -97,7 +97,7 @@ def test_a_table_name_may_be_an_arn() -> None:
 
 def test_constraints_of_maps_are_reported_of_the_map() -> None:
     """A key or a plain value has no path of its own."""
-    many = [{"DeleteRequest": {"Key": {}}}] * 26
+    many: list[Any] = [{"DeleteRequest": {"Key": {}}}] * 26
     assert "at 'requestItems' failed to satisfy constraint: Map value must satisfy" in refusal(
         "BatchWriteItem", {"RequestItems": {"abc": many}}
     )
@@ -135,7 +135,12 @@ def test_timestamps_are_numbers_that_a_date_can_hold(instant: Any) -> None:
 
 def test_null_members_count_as_not_given() -> None:
     """A null is taken out, so operations need not know it; a required null is missing."""
-    parameters = {"TableName": "abc", "Item": {}, "ConditionExpression": None, "ReturnValues": None}
+    parameters: dict[str, Any] = {
+        "TableName": "abc",
+        "Item": {},
+        "ConditionExpression": None,
+        "ReturnValues": None,
+    }
     check("PutItem", parameters)
     assert parameters == {"TableName": "abc", "Item": {}}
     assert "Value null at 'item'" in refusal("PutItem", {"TableName": "abc", "Item": None})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -60,9 +61,13 @@ def sample_records(
     dice = random.Random(12)
     claims = [_claim(number, claim_count, dice) for number in range(claim_count)]
     seeds = [_seed(number, claims, dice) for number in range(1, 33)]
-    results = [
-        _result(claim, dice) for claim in claims if any("conformance" in one.kind for one in claim.evidence)
+    tested = [claim for claim in claims if any("conformance" in one.kind for one in claim.evidence)]
+    # However small the run, each verdict is in it.
+    verdicts = [
+        *Verdict,
+        *dice.choices([one for one, _ in _ODDS], [weight for _, weight in _ODDS], k=claim_count),
     ]
+    results = [_result(claim, verdict, dice) for claim, verdict in zip(tested, verdicts, strict=False)]
     verdicts = [result.verdict for result in results]
     return [
         Header(
@@ -75,7 +80,7 @@ def sample_records(
             target=TargetRecord(
                 name="moto",
                 version="5.4.1",
-                endpoints={region: "http://127.0.0.1:45561" for region in ("us-east-1", "eu-west-1")},
+                endpoints=dict.fromkeys(("us-east-1", "eu-west-1"), "http://127.0.0.1:45561"),
                 clock="fixed",
                 defect=defect,
             ),
@@ -130,8 +135,7 @@ def _seed(number: int, claims: list[ClaimRecord], dice: random.Random) -> SeedRe
     )
 
 
-def _result(claim: ClaimRecord, dice: random.Random) -> ResultRecord:
-    verdict = dice.choices([one for one, _ in _ODDS], [weight for _, weight in _ODDS])[0]
+def _result(claim: ClaimRecord, verdict: Verdict, dice: random.Random) -> ResultRecord:
     reason = _REASONS.get(verdict, "")
     twice = (
         [Attempt(verdict, reason, 0.31), Attempt(verdict, reason, 0.28)] if verdict is Verdict.FAIL else []
@@ -182,3 +186,15 @@ def records() -> list[Record]:
 def results_path(tmp_path: Path, records: list[Record]) -> Path:
     """The file of a small run."""
     return write_all(tmp_path / "results.jsonl", records)
+
+
+@pytest.fixture
+def whole_run() -> list[Record]:
+    """A run of the size of the registry."""
+    return sample_records(240)
+
+
+@pytest.fixture
+def write() -> Callable[[Path, list[Record]], Path]:
+    """Writes records as a whole file."""
+    return write_all

@@ -74,6 +74,8 @@ def claims(
         statements = list(registry.seeds.values())
     elif not ids:
         selected = registry.select(area=area, check=check)
+        if not selected:
+            raise CommandError(f"no claim of area {area} can be checked by {check}", hint="leave one out")
     # What the closing counts are about: the claims shown, and those behind the statements shown.
     counted = [
         *selected,
@@ -109,7 +111,11 @@ class _View:
         from ddbproof.model.claims import EvidenceKind
 
         pieces = Counter(it.kind for it in self.evidence[claim_id])
-        words = (f"{kind} ({pieces[kind]})" for kind in EvidenceKind if pieces[kind])
+        words = (
+            str(kind) if pieces[kind] == 1 else f"{kind} ({pieces[kind]})"
+            for kind in EvidenceKind
+            if pieces[kind]
+        )
         return ", ".join(words) or _NO_EVIDENCE
 
 
@@ -211,8 +217,8 @@ def _counts(view: _View, selected: Iterable[Claim]) -> dict[str, int]:
 
     counts = {str(kind): 0 for kind in EvidenceKind} | {_NO_EVIDENCE: 0}
     for claim_id in {claim.id for claim in selected}:
-        for kind in {it.kind for it in view.evidence[claim_id]} or {_NO_EVIDENCE}:
-            counts[str(kind)] += 1
+        for name in {str(it.kind) for it in view.evidence[claim_id]} or {_NO_EVIDENCE}:
+            counts[name] += 1
     return counts
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from ddbproof.conformance.plan import Plan, Target
     from ddbproof.conformance.run import Outcome
-    from ddbproof.model.claims import EvidenceKind
 
 _FLAG = Parameter(negative="")
 _REPEATABLE = Parameter(negative="", allow_leading_hyphen=False)
@@ -87,7 +86,10 @@ def conform(
             hint="Add --endpoint URL, or leave --profile out",
         )
     if seed is not None and not 0 <= seed < _SEED_LIMIT:
-        raise CommandError(f"--seed must be a number from 0 to {_SEED_LIMIT - 1}, not {seed}")
+        raise CommandError(
+            f"--seed must be a number from 0 to {_SEED_LIMIT - 1}, not {seed}",
+            hint="Leave --seed out for a random one; it is printed",
+        )
     if defect is not None:
         from ddbproof.conformance.defects import defect_named
 
@@ -117,6 +119,7 @@ def _judge(
     report: Path | None,
 ) -> int:
     """Open the target, run, and tell how it went."""
+    from ddbproof.cli.evidence import EVIDENCE_PACKAGES
     from ddbproof.cli.interrupts import gentle_interrupts
     from ddbproof.cli.progress import Progress, own_console
     from ddbproof.conformance.plan import Plan
@@ -135,7 +138,7 @@ def _judge(
         directory = report or _default_directory(opened)
         _introduce(console, plan)
         with Progress(console) as progress:
-            outcome = run(plan, directory, progress, options=options, evidence_packages=_evidence_packages())
+            outcome = run(plan, directory, progress, options=options, evidence_packages=EVIDENCE_PACKAGES)
         _conclude(console, outcome)
     return outcome.exit_code
 
@@ -214,18 +217,6 @@ def _conclude(console: Console, outcome: Outcome) -> None:
     console.print(f"report: {page}")
     console.print(f"data:   {outcome.results_path}")
     console.print(f"again:  {Summary(results).command}")
-
-
-def _evidence_packages() -> dict[EvidenceKind, list[str]]:
-    """Where each kind of evidence lives; a package that is not built yet has none."""
-    from ddbproof.model.claims import EvidenceKind
-
-    return {
-        EvidenceKind.PROOF: ["ddbproof.model.systems"],
-        EvidenceKind.STATE_MACHINE: ["ddbproof.conformance.fuzz"],
-        EvidenceKind.CONFORMANCE_TEST: ["ddbproof.conformance.suite"],
-        EvidenceKind.SIMULATION: ["ddbproof.reference_impl.simulation"],
-    }
 
 
 def _show_defects() -> int:

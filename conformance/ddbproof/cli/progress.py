@@ -86,7 +86,7 @@ class Progress:
             return
         # A test that judges several claims is shown by its gravest verdict.
         worst = min(records, key=lambda record: WORST_FIRST.index(record.verdict))
-        line = Text(f"{worst.verdict:<12} ", style=STYLES[worst.verdict])
+        line = Text(f"{worst.verdict:<18}", style=STYLES[worst.verdict])
         line.append(" ".join(record.claim for record in records), style="bold")
         line.append(f"  {one_line(test)}  {worst.seconds:.1f} s", style="not bold default")
         self._console.print(line)

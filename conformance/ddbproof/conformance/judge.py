@@ -75,13 +75,14 @@ def judge(plan: Plan, observer: Observer, *, suite_directory: Path = SUITE_DIREC
     except KeyboardInterrupt:
         interrupted = True
     leftovers: tuple[str, ...] = ()
+    left: list[str] = []
     if plugin.touched_target and plugin.unreachable is None:
         try:
             clients = [(name, world.wire.client(name)) for name in plan.target.regions]
-            leftovers = sweep(clients, plan.prefix)
+            leftovers = sweep(clients, plan.prefix, left=left)
         except KeyboardInterrupt:
             interrupted = True
-            leftovers = (f"cleaning was interrupted: anything named {plan.prefix}* may be left",)
+            leftovers = (*left, f"cleaning was interrupted: anything named {plan.prefix}* may be left")
     for leftover in leftovers:
         observer.finding("left behind", leftover)
     return Judgement(interrupted, plugin.unreachable, plugin.selected_count, leftovers)

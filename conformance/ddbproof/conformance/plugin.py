@@ -3,6 +3,7 @@
 Rules (design.md section 3): a failed assert is `fail`, and `differs` where the claim's source is no contract;
 a failed test of single requests is repeated once and both attempts are kept; a consistency violation is
 never repeated away; a target that stops answering ends the run, and what was not run is inconclusive.
+Gone is a target whose port takes no connection any more, or that has let so many tests in a row wait in vain.
 """
 
 from __future__ import annotations
@@ -20,14 +21,16 @@ from _pytest.runner import runtestprotocol
 
 from ddbproof.conformance.kit.claim import claims_of, is_consistency_test
 from ddbproof.conformance.kit.fixtures import SEEN, World
-from ddbproof.conformance.kit.outcomes import CONNECTION_ERRORS, outcome_of
+from ddbproof.conformance.kit.outcomes import CONNECTION_ERRORS, TIMEOUTS, outcome_of
 from ddbproof.conformance.plan import Plan
 from ddbproof.model.claims import Registry, SourceRank, load_registry
-from ddbproof.reports.schema import Attempt, ResultRecord
+from ddbproof.reports.schema import Attempt, Exchange, ResultRecord
 from ddbproof.reports.verdicts import Verdict
 
 if TYPE_CHECKING:
     from ddbproof.conformance.judge import Observer
+
+TIMEOUTS_IN_A_ROW = 2
 
 _ATTEMPT = pytest.StashKey[Attempt | None]()
 _BROKEN = pytest.StashKey[BaseException | None]()
@@ -46,6 +49,8 @@ class JudgePlugin:
         self.touched_target = False
         self.unreachable: str | None = None
         self.collection_problem: str | None = None
+        self._timeouts_in_a_row = 0
+        self._exchanges: list[Exchange] = []
 
     # -- selection ------------------------------------------------------------------------------------
 
@@ -89,6 +94,7 @@ class JudgePlugin:
             self._report(item, [Attempt(Verdict.INCONCLUSIVE, reason, 0.0)])
             return True
         self._observer.started(name)
+        self._exchanges = []
         self.touched_target = True
         try:
             attempts = [self._attempt(item, nextitem)]
@@ -97,8 +103,9 @@ class JudgePlugin:
         except KeyboardInterrupt:
             self.interrupted = True
             raise
-        if isinstance(item.stash.get(_BROKEN, None), CONNECTION_ERRORS):
-            self._give_up_if_gone()
+        finally:
+            self._world.wire.end_test()
+        self._give_up_if_gone(item.stash.get(_BROKEN, None))
         self._report(item, attempts)
         return True
 
@@ -107,13 +114,15 @@ class JudgePlugin:
         item.stash[_ATTEMPT] = None
         item.stash[_BROKEN] = None
         item.stash[SEEN] = {}
-        self._world.wire.exchanges.clear()
+        self._world.wire.begin_test()
         began = time.monotonic()
         # pytest runs an item once; these two lines are what its rerun plugins do to run it again.
         item.funcargs = {}  # type: ignore[attr-defined]
         item._initrequest()  # type: ignore[attr-defined]
         runtestprotocol(item, log=False, nextitem=nextitem)
         attempt = item.stash.get(_ATTEMPT, None) or Attempt(Verdict.PASS, "", 0.0)
+        if attempt.verdict is not Verdict.PASS:
+            self._exchanges = list(self._world.wire.exchanges)
         return Attempt(attempt.verdict, attempt.reason, round(time.monotonic() - began, 3))
 
     @pytest.hookimpl(wrapper=True)
@@ -131,8 +140,15 @@ class JudgePlugin:
             item.stash[_BROKEN] = error
         return report
 
-    def _give_up_if_gone(self) -> None:
-        """When nothing listens any more, no further test can say anything."""
+    def _give_up_if_gone(self, error: BaseException | None) -> None:
+        """When nothing listens any more, or nobody answers, no further test can say anything."""
+        self._timeouts_in_a_row = self._timeouts_in_a_row + 1 if isinstance(error, TIMEOUTS) else 0
+        if self._timeouts_in_a_row >= TIMEOUTS_IN_A_ROW:
+            self.unreachable = (
+                f"the endpoint stopped answering: {self._timeouts_in_a_row} tests in a row timed out"
+            )
+        if not isinstance(error, CONNECTION_ERRORS):
+            return
         for region, url in self._plan.target.endpoints.items():
             parts = urlsplit(url)
             port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -147,7 +163,6 @@ class JudgePlugin:
     def _report(self, item: pytest.Item, attempts: Sequence[Attempt]) -> None:
         verdict, reason = _combined(attempts)
         seen: dict[str, str] = item.stash.get(SEEN, {})
-        exchanges = [] if verdict is Verdict.PASS else list(self._world.wire.exchanges)
         self._observer.finished(
             _name(item),
             [
@@ -160,7 +175,7 @@ class JudgePlugin:
                     seconds=round(sum(attempt.seconds for attempt in attempts), 3),
                     attempts=list(attempts),
                     seen=seen,
-                    exchanges=exchanges,
+                    exchanges=[] if verdict is Verdict.PASS else self._exchanges,
                 )
                 for claim_id in claims_of(_function(item))
             ],

@@ -110,6 +110,8 @@ def serve(
             server.run(sockets=[listener])
         except KeyboardInterrupt:
             return True
+    if server.failure is not None:
+        raise server.failure
     return False
 
 
@@ -124,10 +126,16 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._ready = ready
+        self.failure: Exception | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
-        await asyncio.to_thread(self._ready)
+        try:
+            await asyncio.to_thread(self._ready)
+        except Exception as error:
+            # The loop would wait for ever for the listeners if this left it now.
+            self.failure = error
+            self.should_exit = True
 
 
 @contextlib.contextmanager

@@ -16,10 +16,10 @@ from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from ddbproof.reports.reader import Results
-from ddbproof.reports.summary import EVIDENCE, NO_EVIDENCE, ClaimRow, Summary, clean
+from ddbproof.reports.summary import DOCUMENTATION_ONLY, NO_EVIDENCE, ClaimRow, Summary, clean
 from ddbproof.reports.verdicts import MEANING, WORST_FIRST, Verdict
 
 SYMBOLS = {
@@ -61,7 +61,7 @@ def render_html(results: Results) -> str:
         style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         meaning={verdict: MEANING[verdict] for verdict in reversed(WORST_FIRST)},
         exchanges_shown=_EXCHANGES_SHOWN,
-        EVIDENCE=EVIDENCE,
+        DOCUMENTATION_ONLY=DOCUMENTATION_ONLY,
     )
 
 
@@ -76,7 +76,13 @@ def _template() -> Template:
         finalize=_finalize,
     )
     environment.filters.update(
-        symbol=_symbol, css=_css_class, instant=_instant, duration=_duration, body=_body, commit=_commit
+        symbol=_symbol,
+        css=_css_class,
+        instant=_instant,
+        duration=_duration,
+        body=_body,
+        commit=_commit,
+        place=_place,
     )
     return environment.get_template("report.html.jinja")
 
@@ -99,6 +105,13 @@ def _css_class(status: str) -> str:
     if status in list(Verdict):
         return "v-" + Verdict(status).name.lower().replace("_", "-")
     return "e-none" if status == NO_EVIDENCE else "e-some"
+
+
+def _place(text: str) -> Markup:
+    """A module and what is in it, without the packages around, and with places where a line may break."""
+    module, separator, name = text.rpartition("::")
+    short = module if module.endswith(".py") else module.rpartition(".")[2]
+    return escape(clean(f"{short}{separator}{name}")).replace("_", Markup("_<wbr>"))
 
 
 def _commit(text: str) -> str:

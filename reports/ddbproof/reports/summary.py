@@ -30,6 +30,7 @@ _CONFORMANCE_TEST = "conformance test"
 _CLIENT_CHECKS = {"C", "C*"}
 # These say something about the target; the others say why nothing can be said.
 _DECIDED = {Verdict.PASS, Verdict.FAIL, Verdict.DIFFERS}
+_UNREACHABLE_EXIT_CODE = 3
 _INCOMPLETE_EXIT_CODE = 4
 
 
@@ -193,7 +194,13 @@ class Summary:
     def headline(self) -> str:
         """The outcome in one sentence; read it together with `coverage`."""
         sentence = _outcome(self.claim_counts)
-        return sentence if self.results.complete else f"Until it stopped: {sentence[0].lower()}{sentence[1:]}"
+        if self.results.header.target.defect is not None:
+            sentence = f"With the planted defect: {sentence[0].lower()}{sentence[1:]}"
+        return (
+            sentence
+            if self.interruption is None
+            else f"Until it stopped: {sentence[0].lower()}{sentence[1:]}"
+        )
 
     @property
     def coverage(self) -> str:
@@ -207,7 +214,9 @@ class Summary:
             words += f", {here} of which this run judged"
         # Some tests also say something of a claim that is not marked as one for clients.
         beyond = len(judged) - here
-        return f"{words}; {_number(beyond, 'judged claim')} beyond these" if beyond else words
+        if beyond:
+            words += f"; {beyond} of the judged claims {'is' if beyond == 1 else 'are'} not among these"
+        return words
 
     @property
     def interruption(self) -> str | None:
@@ -216,6 +225,8 @@ class Summary:
             return "The run was cut off: the file has no footer. It holds what was judged until then."
         if self.results.footer.interrupted:
             return "The run was interrupted. The report holds what was judged until then."
+        if self.results.footer.exit == _UNREACHABLE_EXIT_CODE:
+            return "The target stopped answering. The report holds what was judged until then."
         return None
 
     @property
@@ -235,7 +246,7 @@ class Summary:
     def exit_code(self) -> int:
         """The code of the verdicts; 4 for an incomplete run that would have none."""
         code = exit_code(result.verdict for result in self.results.results)
-        return code or (0 if self.results.complete else _INCOMPLETE_EXIT_CODE)
+        return code or (0 if self.interruption is None else _INCOMPLETE_EXIT_CODE)
 
     def as_data(self) -> dict[str, Any]:
         """The summary as plain data, for programs."""
@@ -245,7 +256,7 @@ class Summary:
             "target": header.target.name,
             "target_version": header.target.version,
             "defect": header.target.defect,
-            "complete": self.results.complete,
+            "complete": self.interruption is None,
             "exit": self.exit_code,
             "headline": self.headline,
             "coverage": self.coverage,

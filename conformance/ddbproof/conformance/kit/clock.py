@@ -6,7 +6,7 @@ restore to, nothing is written for at least two seconds on either side, because 
 the restore time are one second (PI-11).
 
 Where the target's clock can be moved, waiting is moving it. Elsewhere waiting is really waiting, within a
-budget for the whole test; what would take longer is not testable there.
+bound; what would take longer is not testable there.
 """
 
 from __future__ import annotations
@@ -47,11 +47,14 @@ class EndpointClock:
         except (KeyError, ValueError, TypeError):
             raise Inconclusive("the endpoint's answers have no usable Date header") from None
 
-    def pass_seconds(self, seconds: float) -> None:
-        """Lets time pass at the endpoint: moves its clock, or waits if that is short enough."""
+    def pass_seconds(self, seconds: float, *, at_most_seconds: float = LONGEST_REAL_WAIT_SECONDS) -> None:
+        """Lets time pass at the endpoint: moves its clock, or waits if that is no longer than `at_most_seconds`.
+
+        Raises NotTestableHere where it would take longer, Inconclusive if the clock cannot be moved after all.
+        """
         if self._control is not None:
             self._move(seconds)
-        elif seconds <= LONGEST_REAL_WAIT_SECONDS:
+        elif seconds <= at_most_seconds:
             time.sleep(seconds)
         else:
             raise NotTestableHere(

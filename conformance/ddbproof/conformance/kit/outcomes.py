@@ -21,21 +21,15 @@ from __future__ import annotations
 
 import re
 
-from botocore.exceptions import (
-    ClientError,
-    ConnectionError,
-    ConnectTimeoutError,
-    HTTPClientError,
-    IncompleteReadError,
-    ReadTimeoutError,
-)
+from botocore import exceptions
+from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from ddbproof.reports.verdicts import Verdict
 
 REASON_CHARACTERS = 600
-CONNECTION_ERRORS = (ConnectionError, HTTPClientError, IncompleteReadError)
-TIMEOUTS = (ConnectTimeoutError, ReadTimeoutError)
+CONNECTION_ERRORS = (exceptions.ConnectionError, exceptions.HTTPClientError, exceptions.IncompleteReadError)
+TIMEOUTS = (exceptions.ConnectTimeoutError, exceptions.ReadTimeoutError)
 
 _REFUSING_CODES = {
     "UnknownOperationException",
@@ -141,7 +135,10 @@ def outcome_of(error: BaseException, *, preparing: bool) -> tuple[Verdict, str]:
         return Verdict.INCONCLUSIVE, f"the endpoint did not answer: {_one_line(str(error))}"
     if isinstance(error, ResponseParserError):
         if preparing:
-            return Verdict.INCONCLUSIVE, f"could not prepare, an answer is unreadable: {_one_line(str(error))}"
+            return (
+                Verdict.INCONCLUSIVE,
+                f"could not prepare, an answer is unreadable: {_one_line(str(error))}",
+            )
         return Verdict.FAIL, f"the answer cannot be read as DynamoDB's: {_one_line(str(error))}"
     return Verdict.ERROR, f"{type(error).__name__}: {_one_line(str(error))}"
 
@@ -154,7 +151,10 @@ def _outcome_of_answer(error: ClientError, *, preparing: bool) -> tuple[Verdict,
     if preparing:
         return Verdict.INCONCLUSIVE, f"could not prepare: {describe(error)}"
     if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
-        return Verdict.FAIL, f"the endpoint failed on a request that the documentation allows: {describe(error)}"
+        return (
+            Verdict.FAIL,
+            f"the endpoint failed on a request that the documentation allows: {describe(error)}",
+        )
     return Verdict.FAIL, f"a request that the documentation allows was refused: {describe(error)}"
 
 

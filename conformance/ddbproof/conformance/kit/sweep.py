@@ -1,7 +1,8 @@
 """Leaves nothing behind: removes everything whose name begins with the run's prefix, in every Region.
 
 Goes by what the endpoint itself lists, not by what a test remembers having made, so it also finds what an
-interrupted or failed test left half done. What cannot be removed is returned, to be told.
+interrupted or failed test left half done. What cannot be removed is returned, to be told. A SYSTEM backup
+that the target will not delete is told and not waited for: it goes by itself after 35 days.
 """
 
 from __future__ import annotations
@@ -17,21 +18,29 @@ SWEEP_SECONDS = 60.0
 
 
 def sweep(
-    clients: Iterable[tuple[str, Any]], prefix: str, *, seconds: float = SWEEP_SECONDS
+    clients: Iterable[tuple[str, Any]],
+    prefix: str,
+    *,
+    seconds: float = SWEEP_SECONDS,
+    left: list[str] | None = None,
 ) -> tuple[str, ...]:
-    """Removes tables and backups of the run; returns what is left, as sentences."""
+    """Removes tables and backups of the run; returns what is left, as sentences.
+
+    `left` is kept up to date meanwhile, for a caller who is interrupted.
+    """
     regions = list(clients)
-    left: list[str] = []
+    left = [] if left is None else left
+    lasting: set[str] = set()
 
     def once() -> bool:
         left[:] = [
             *(line for name, client in regions for line in _sweep_tables(name, client, prefix)),
-            *(line for _, client in regions for line in _sweep_backups(client, prefix)),
+            *(line for _, client in regions for line in _sweep_backups(client, prefix, lasting)),
         ]
         return not left
 
     until(once, seconds=seconds)
-    return tuple(left)
+    return (*left, *sorted(lasting))
 
 
 def _sweep_tables(region: str, client: Any, prefix: str) -> Iterator[str]:
@@ -57,7 +66,7 @@ def _sweep_tables(region: str, client: Any, prefix: str) -> Iterator[str]:
         yield f"table {name} in {region} is still being deleted"
 
 
-def _sweep_backups(client: Any, prefix: str) -> Iterator[str]:
+def _sweep_backups(client: Any, prefix: str, lasting: set[str]) -> Iterator[str]:
     arguments: dict[str, Any] = {"BackupType": "ALL"}
     while True:
         try:
@@ -72,7 +81,9 @@ def _sweep_backups(client: Any, prefix: str) -> Iterator[str]:
             try:
                 client.delete_backup(BackupArn=arn)
             except (ClientError, BotoCoreError) as error:
-                if not _is(error, "BackupNotFoundException"):
+                if summary.get("BackupType") == "SYSTEM":
+                    lasting.add(f"SYSTEM backup {arn}: {error}")
+                elif not _is(error, "BackupNotFoundException"):
                     yield f"backup {arn}: {error}"
         start = page.get("LastEvaluatedBackupArn")
         if not start or start == arguments.get("ExclusiveStartBackupArn"):

@@ -20,11 +20,28 @@ from ddbproof.conformance.kit.outcomes import (
     Violation,
     describe,
     is_refusal_of_the_feature,
+    says_nothing,
 )
-from ddbproof.conformance.kit.polling import until
+from ddbproof.conformance.kit.polling import Patience, until
 
 PATIENCE_SECONDS = 45.0
+# Descriptions are eventually consistent (CTL-02).
+DESCRIBING_SECONDS = 5.0
 REPLICATION_PATIENCE_SECONDS = 30.0
+# A replica that is being made shows within a moment, in its own Region or in DescribeTable; making it may
+# take minutes.
+SIGN_OF_A_REPLICA_SECONDS = 15.0
+MAKING_A_REPLICA_SECONDS = 150.0
+TABLE_STATES = {
+    "CREATING",
+    "UPDATING",
+    "DELETING",
+    "ACTIVE",
+    "INACCESSIBLE_ENCRYPTION_CREDENTIALS",
+    "ARCHIVING",
+    "ARCHIVED",
+    "REPLICATION_NOT_AUTHORIZED",
+}
 # Together about half an hour, six times what LatestRestorableDateTime typically trails.
 FIRST_LAG_STEP_SECONDS = 60.0
 LONGEST_LAG_STEP_SECONDS = 960.0
@@ -34,15 +51,11 @@ SORT_KEY = {"AttributeName": "sk", "KeyType": "RANGE"}
 
 
 class Names:
-    """Names for everything a run creates: the run's own prefix, then a word and a number.
-
-    `silent_pairs` remembers the pairs of Regions between which a replica was promised and never appeared.
-    """
+    """Names for everything a run creates: the run's own prefix, then a word and a number."""
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
         self._numbers = itertools.count(1)
-        self.silent_pairs: set[tuple[str, str]] = set()
 
     def new(self, word: str = "table") -> str:
         """A name that nothing else has."""
@@ -52,23 +65,34 @@ class Names:
 class RegionHandle:
     """One Region of the target: `client` is an ordinary boto3 client, `unchecked` sends what botocore refuses."""
 
-    def __init__(self, name: str, client: Any, unchecked: Any, names: Names, clock: EndpointClock) -> None:
+    def __init__(
+        self,
+        name: str,
+        client: Any,
+        unchecked: Any,
+        names: Names,
+        clock: EndpointClock,
+        patience: Patience,
+    ) -> None:
         self.name = name
         self.client = client
         self.unchecked = unchecked
         self.names = names
         self.clock = clock
+        self.patience = patience
 
     def table(self, name: str) -> TableHandle:
         """A handle for a table of that name, existing or not."""
         return TableHandle(self, name)
 
-    def new_table(self, *, sort_type: str | None = None, recovery: bool = False, **more: Any) -> TableHandle:
+    def new_table(
+        self, *, name: str | None = None, sort_type: str | None = None, recovery: bool = False, **more: Any
+    ) -> TableHandle:
         """A new table that is ACTIVE, with partition key `pk` (a string); `more` goes to CreateTable.
 
         Raises Inconclusive or Unsupported if the target will not make it.
         """
-        table = self.table(self.names.new())
+        table = self.table(name or self.names.new())
         keys, types = [PARTITION_KEY], [{"AttributeName": "pk", "AttributeType": "S"}]
         if sort_type is not None:
             keys, types = [*keys, SORT_KEY], [*types, {"AttributeName": "sk", "AttributeType": sort_type}]
@@ -88,9 +112,8 @@ class RegionHandle:
 
     def backup_details(self, arn: str) -> dict[str, Any]:
         """BackupDetails of a backup."""
-        details: dict[str, Any] = self.client.describe_backup(BackupArn=arn)["BackupDescription"][
-            "BackupDetails"
-        ]
+        answer = self.client.describe_backup(BackupArn=arn)
+        details: dict[str, Any] = _member(answer, "BackupDescription", "BackupDetails")
         return details
 
     def restore_from_backup(self, arn: str) -> TableHandle:
@@ -102,7 +125,10 @@ class RegionHandle:
 
 
 class preparing:  # noqa: N801 - read as a word in `with preparing():`
-    """Whatever is refused inside says nothing about the claim: it becomes Inconclusive or Unsupported."""
+    """Whatever is refused inside says nothing about the claim: it becomes Inconclusive or Unsupported.
+
+    The one thing passed on as it is: that the endpoint does not answer at all, which ends the run.
+    """
 
     def __enter__(self) -> None:
         return None
@@ -111,6 +137,8 @@ class preparing:  # noqa: N801 - read as a word in `with preparing():`
         if isinstance(error, ClientError):
             if is_refusal_of_the_feature(error):
                 raise Unsupported(describe(error)) from error
+            if says_nothing(error):
+                raise Inconclusive(describe(error)) from error
             raise Inconclusive(f"could not prepare: {describe(error)}") from error
 
 
@@ -153,22 +181,30 @@ class TableHandle:
 
     def describe(self) -> dict[str, Any]:
         """TableDescription."""
-        description: dict[str, Any] = self.client.describe_table(TableName=self.name)["Table"]
+        description: dict[str, Any] = _member(self.client.describe_table(TableName=self.name), "Table")
         return description
 
     def status(self) -> str | None:
         """TableStatus, or None when there is no such table."""
         try:
-            return str(self.describe()["TableStatus"])
+            return str(self.describe().get("TableStatus"))
         except ClientError as error:
             if error.response["Error"]["Code"] == "ResourceNotFoundException":
                 return None
             raise
 
     def wait_until_active(self) -> None:
-        """Raises Inconclusive when the table is not ACTIVE in time."""
-        if not until(lambda: self.status() == "ACTIVE", seconds=PATIENCE_SECONDS):
+        """Raises Inconclusive when the table is not ACTIVE in time, or in a state that does not exist."""
+
+        def settled() -> str | None:
+            status = self.status()
+            return status if status == "ACTIVE" or status not in {*TABLE_STATES, None} else None
+
+        status = self.region.patience.until("ACTIVE", settled, seconds=PATIENCE_SECONDS)
+        if status is None:
             raise Inconclusive(f"{self.name} was not ACTIVE within {PATIENCE_SECONDS:.0f} seconds")
+        if status != "ACTIVE":
+            raise Inconclusive(f"{self.name} is in the state {status}, which does not exist")
 
     def wait_until_gone(self) -> bool:
         """True once the table no longer exists."""
@@ -178,9 +214,8 @@ class TableHandle:
 
     def back_up(self, name: str = "ddbproof") -> str:
         """A new backup that is AVAILABLE; its ARN. Retries while backups are not yet kept (BK-12)."""
-        arn: str = self._retried(lambda: self.client.create_backup(TableName=self.name, BackupName=name))[
-            "BackupDetails"
-        ]["BackupArn"]
+        answer = self._retried(lambda: self.client.create_backup(TableName=self.name, BackupName=name))
+        arn: str = _member(answer, "BackupDetails", "BackupArn")
         available = until(
             lambda: self.region.backup_details(arn)["BackupStatus"] == "AVAILABLE", seconds=PATIENCE_SECONDS
         )
@@ -197,16 +232,16 @@ class TableHandle:
 
     def update_recovery(self, **specification: Any) -> dict[str, Any]:
         """UpdateContinuousBackups; its ContinuousBackupsDescription."""
-        description: dict[str, Any] = self.client.update_continuous_backups(
+        answer = self.client.update_continuous_backups(
             TableName=self.name, PointInTimeRecoverySpecification=specification
-        )["ContinuousBackupsDescription"]
+        )
+        description: dict[str, Any] = _member(answer, "ContinuousBackupsDescription")
         return description
 
     def continuous_backups(self) -> dict[str, Any]:
         """ContinuousBackupsDescription."""
-        description: dict[str, Any] = self.client.describe_continuous_backups(TableName=self.name)[
-            "ContinuousBackupsDescription"
-        ]
+        answer = self.client.describe_continuous_backups(TableName=self.name)
+        description: dict[str, Any] = _member(answer, "ContinuousBackupsDescription")
         return description
 
     def recovery(self) -> dict[str, Any]:
@@ -281,31 +316,52 @@ class TableHandle:
     def add_replica(self, region: RegionHandle, *, judged: bool = False) -> TableHandle:
         """Add a replica in another Region and wait until both sides say ACTIVE; the replica's handle.
 
-        Raises Unsupported if replicas are refused. A request that is answered 200 and makes no replica is a
-        violation where the test judges just that (`judged`); any other test cannot say anything then.
+        Raises Unsupported or Inconclusive if replicas are refused. A request that was accepted and made no
+        replica is a Violation where just that is judged (`judged`), otherwise Inconclusive: the claim of
+        the test is then not to blame.
         """
         with preparing():
             self.client.update_table(
                 TableName=self.name, ReplicaUpdates=[{"Create": {"RegionName": region.name}}]
             )
         replica = region.table(self.name)
-        pair = (self.region.name, region.name)
-        patience_seconds = 1.0 if pair in self.region.names.silent_pairs else REPLICATION_PATIENCE_SECONDS
-        if not until(lambda: replica.status() == "ACTIVE", seconds=patience_seconds):
-            # The next tests need not wait as long to see the same again.
-            self.region.names.silent_pairs.add(pair)
-            outcome = Violation if judged else Inconclusive
-            raise outcome(
-                f"UpdateTable with a replica in {region.name} was answered 200, but no table appeared there "
-                f"within {REPLICATION_PATIENCE_SECONDS:.0f} seconds"
-            )
-        self.wait_until_active()
-        return replica
 
-    def replica_regions(self) -> set[str]:
-        """Regions that DescribeTable lists as ACTIVE replicas."""
+        def begun() -> bool:
+            return (
+                replica.status() is not None
+                or region.name in self.replica_states()
+                or self.status() == "UPDATING"
+            )
+
+        for _ in range(3):
+            if not self.region.patience.until("a replica", begun, seconds=SIGN_OF_A_REPLICA_SECONDS):
+                problem = (
+                    f"UpdateTable with a replica in {region.name} was answered 200, but no replica was made: "
+                    f"no table appeared in {region.name}, and DescribeTable shows none"
+                )
+                raise Violation(problem) if judged else Inconclusive(f"could not prepare: {problem}")
+            # A sign that vanishes again (UPDATING, say) starts the wait for one afresh.
+            until(lambda: replica.status() == "ACTIVE" or not begun(), seconds=MAKING_A_REPLICA_SECONDS)
+            if replica.status() == "ACTIVE":
+                self.wait_until_active()
+                return replica
+            if begun():
+                break
+        raise Inconclusive(f"the replica in {region.name} was not ACTIVE in time")
+
+    def replica_states(self) -> dict[str, str]:
+        """The replicas that DescribeTable lists: ReplicaStatus by Region."""
         return {
-            str(replica["RegionName"])
+            str(replica.get("RegionName")): str(replica.get("ReplicaStatus"))
             for replica in self.describe().get("Replicas", [])
-            if replica.get("ReplicaStatus") == "ACTIVE"
         }
+
+
+def _member(answer: dict[str, Any], *path: str) -> Any:
+    """A member of an answer; Inconclusive if it is not there, because no claim is about that."""
+    found: Any = answer
+    for name in path:
+        if not isinstance(found, dict) or name not in found:
+            raise Inconclusive(f"the answer has no {'.'.join(path)}")
+        found = found[name]
+    return found

@@ -12,6 +12,7 @@ from ddbproof.conformance.kit.tables import RegionHandle, TableHandle
 
 
 def sort_keys(table: TableHandle, **how: Any) -> list[Any]:
+    """The sort keys of the item collection `album`, in the order that Query returns them."""
     answer = table.client.query(
         TableName=table.name,
         KeyConditionExpression="pk = :pk",

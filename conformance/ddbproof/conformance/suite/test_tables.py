@@ -4,23 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from ddbproof.conformance.kit import claim, refused
-from ddbproof.conformance.kit.tables import PARTITION_KEY, RegionHandle
+from ddbproof.conformance.kit import claim, refused, until
+from ddbproof.conformance.kit.tables import (
+    DESCRIBING_SECONDS,
+    PARTITION_KEY,
+    PATIENCE_SECONDS,
+    RegionHandle,
+)
 
 
 @claim("CTL-01")
 def test_a_table_lives_and_dies_as_documented(here: RegionHandle) -> None:
-    """A name can be taken once, DeleteTable announces DELETING, and what is gone is not found."""
-    table = here.new_table()
-    refused(
-        here.client.create_table,
-        "ResourceInUseException",
-        what="a second table of the same name",
-        TableName=table.name,
-        KeySchema=[PARTITION_KEY],
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
+    """A table is CREATING, then ACTIVE; its name is taken; DeleteTable says DELETING; what is gone is not found."""
+    table = here.table(here.names.new())
+    request = {
+        "TableName": table.name,
+        "KeySchema": [PARTITION_KEY],
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    status = here.client.create_table(**request).get("TableDescription", {}).get("TableStatus")
+    assert status in ("CREATING", "ACTIVE"), f"CreateTable answered with TableStatus {status}"
+    status = until(
+        lambda: table.status() not in (None, "CREATING") and table.status(), seconds=PATIENCE_SECONDS
     )
+    assert status == "ACTIVE", f"a new table is {status or table.status()}, not ACTIVE"
+    what = "a second table of the same name"
+    refused(here.client.create_table, "ResourceInUseException", what=what, **request)
     answer = here.client.delete_table(TableName=table.name)
     status = answer["TableDescription"].get("TableStatus")
     assert status == "DELETING", f"DeleteTable answered with TableStatus {status}"
@@ -49,13 +59,13 @@ def test_a_protected_table_cannot_be_deleted(here: RegionHandle) -> None:
     table.put("a", "kept")
     here.client.update_table(TableName=table.name, DeletionProtectionEnabled=True)
     table.wait_until_active()
-    assert table.describe().get("DeletionProtectionEnabled") is True, (
+    shown = until(lambda: table.describe().get("DeletionProtectionEnabled"), seconds=DESCRIBING_SECONDS)
+    assert shown is True, (
         "UpdateTable with DeletionProtectionEnabled=true was answered 200, but DescribeTable does not show it"
     )
+    # Which code this refusal has, the service model does not say.
     refused(
         here.client.delete_table,
-        "ValidationException",
-        "ResourceInUseException",
         what="deleting a table that is protected against deletion",
         TableName=table.name,
     )

@@ -1,0 +1,129 @@
+"""`ddbproof report` tells what is wrong with a file in one line, and never leaves half a page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ddbproof.cli.app import run
+from ddbproof.reports import Footer, Header, ResultRecord, ResultsWriter, TargetRecord, Verdict
+
+HEADER = Header(
+    run="r",
+    started="2026-11-23T16:41:40+00:00",
+    ddbproof="0.1.0",
+    seed=7,
+    target=TargetRecord("moto", {"us-east-1": "http://127.0.0.1:8000"}, "fixed"),
+    versions={},
+)
+FOOTER = Footer(finished="", counts={}, seconds=1.0, interrupted=False, exit=0)
+
+
+def results(directory: Path, *verdicts: Verdict, whole: bool = True) -> Path:
+    """A run with these verdicts, with or without an end."""
+    with ResultsWriter(directory / "results.jsonl") as writer:
+        writer.write(HEADER)
+        for number, verdict in enumerate(verdicts):
+            writer.write(ResultRecord(f"PI-{number}", "t.py::t", "A promise.", verdict, "A reason.", 0.1))
+        if whole:
+            writer.close(FOOTER)
+    return writer.path if whole else writer.partial_path
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "code"),
+    [
+        ([Verdict.PASS, Verdict.DIFFERS], 0),
+        ([Verdict.PASS, Verdict.FAIL], 1),
+        ([Verdict.INCONCLUSIVE], 4),
+        ([Verdict.ERROR], 5),
+    ],
+)
+def test_the_exit_code_is_that_of_the_verdicts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], verdicts: list[Verdict], code: int
+) -> None:
+    """A script can rely on it; the directory of a run will do as an argument."""
+    results(tmp_path, *verdicts)
+    page = tmp_path / "report.html"
+    assert run(["report", str(tmp_path), "--html", str(page)]) == code
+    output = capsys.readouterr()
+    assert output.err == ""
+    assert "\x1b" not in output.out
+    assert str(page) in output.out
+    assert page.read_text("utf-8").rstrip().endswith("</html>")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "results.jsonl"]
+
+
+def test_a_run_that_was_cut_off_is_reported_and_is_not_ok(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What there is is shown, with 4 as the code."""
+    path = results(tmp_path, Verdict.PASS, whole=False)
+    assert run(["report", str(path)]) == 4
+    assert "The run was cut off" in capsys.readouterr().out
+    with path.open("ab") as file:
+        file.write(b'{"record":"result","clai')
+    assert run(["report", str(path)]) == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        (b"\x00\x01\x02 garbage\n", "malformed"),
+        (b'{"record":"header"', "record"),
+        (b"", "the file is empty"),
+        (None, "No such file"),
+    ],
+)
+def test_an_unreadable_file_is_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, cause: str
+) -> None:
+    """Cause and hint, exit code 2, no traceback, no page."""
+    path = tmp_path / "results.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+    page = tmp_path / "report.html"
+    assert run(["report", str(path), "--html", str(page)]) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    error, reason, hint = output.err.splitlines()
+    assert error.startswith(f"error: {path}")
+    assert reason.startswith("cause: ")
+    assert cause in reason
+    assert hint.startswith("hint:  ")
+    assert not page.exists()
+
+
+def test_an_earlier_page_survives_an_unreadable_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A page is replaced by a page or not at all."""
+    page = tmp_path / "report.html"
+    page.write_text("earlier", "utf-8")
+    path = tmp_path / "results.jsonl"
+    path.write_bytes(b"garbage\n")
+    assert run(["report", str(path), "--html", str(page)]) == 2
+    assert page.read_text("utf-8") == "earlier"
+
+
+@pytest.mark.parametrize("place", ["absent/report.html", "results.jsonl/report.html", "."])
+def test_a_page_that_cannot_be_written_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    """Exit code 2, and nothing is left behind."""
+    path = results(tmp_path, Verdict.PASS)
+    assert run(["report", str(path), "--html", str(tmp_path / place)]) == 2
+    assert "cannot write" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_json_is_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing but the summary is on standard output."""
+    path = results(tmp_path, Verdict.PASS, Verdict.FAIL)
+    assert run(["report", str(path), "--json", "--html", str(tmp_path / "report.html")]) == 1
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["complete"] is True
+    assert summary["results"] == {"pass": 1, "fail": 1}
+    assert summary["not_passed"] == [{"claim": "PI-1", "verdict": "fail", "reasons": ["A reason."]}]
