@@ -237,3 +237,17 @@ def test_a_table_in_the_making_has_no_items() -> None:
         ReferenceEndpoint().call(
             "GetItem", {"TableName": "nope", "Key": {}}, CallContext("us-east-1", "000000000000", "request")
         )
+
+
+@pytest.mark.parametrize("member", ["AttributeDefinitions", "KeySchema"])
+def test_a_table_without_a_key_is_refused(member: str) -> None:
+    """The service model does not require the key's members; the endpoint does."""
+    request = {
+        "TableName": "songs",
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    del request[member]
+    with refused("ValidationException"):
+        ReferenceEndpoint().call("CreateTable", request, CallContext("us-east-1", "000000000000", "request"))

@@ -25,6 +25,7 @@ _FRAMEWORK_NAMESPACES = {
     "ThrottlingException": "com.amazon.coral.availability#",
     "SerializationException": "com.amazon.coral.service#",
     "UnknownOperationException": "com.amazon.coral.service#",
+    "RequestEntityTooLargeException": "com.amazon.coral.service#",
     "MissingAuthenticationTokenException": "com.amazon.coral.service#",
     "MissingAuthenticationToken": "com.amazon.coral.service#",
     "IncompleteSignatureException": "com.amazon.coral.service#",

@@ -18,7 +18,7 @@ from ddbproof.conformance.kit.clock import EndpointClock
 from ddbproof.conformance.kit.tables import PATIENCE_SECONDS, RegionHandle
 
 BAND_SECONDS = 61
-SYSTEM_BACKUP_SECONDS = 15
+SYSTEM_BACKUP_SECONDS = 10
 ARN = re.compile(
     r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/(?P<table>[^/]+)/backup/0?(?P<ms>[0-9]{13})-[0-9a-f]{8}\Z"
 )

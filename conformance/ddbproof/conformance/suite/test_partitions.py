@@ -10,6 +10,10 @@ from typing import Any
 from ddbproof.conformance.kit import claim, refused
 from ddbproof.conformance.kit.tables import RegionHandle, TableHandle
 
+ITEM_BYTES = 400 * 1024
+# How sizes are counted is documented as approximate.
+BYTES_TO_SPARE = 128
+
 
 def sort_keys(table: TableHandle, **how: Any) -> list[Any]:
     """The sort keys of the item collection `album`, in the order that Query returns them."""
@@ -73,22 +77,38 @@ def test_only_key_attributes_are_typed(here: RegionHandle) -> None:
 
 
 @claim("PART-14")
-def test_keys_and_items_have_the_documented_sizes(here: RegionHandle) -> None:
-    """A partition key of 2048 bytes, a sort key of 1024 bytes and an item of 400 KB fit; a byte more does not."""
+def test_keys_have_the_documented_sizes(here: RegionHandle) -> None:
+    """A partition key of 2048 bytes and a sort key of 1024 bytes fit; a byte more does not, nor does none."""
     table = here.new_table(sort_type="S")
 
-    def put(partition_bytes: int, sort_bytes: int, item_bytes: int | None = None) -> dict[str, Any]:
-        item = {"pk": {"S": "p" * partition_bytes}, "sk": {"S": "s" * sort_bytes}}
-        if item_bytes is not None:
-            names = len("pk") + len("sk") + len("v")
-            item["v"] = {"S": "v" * (item_bytes - names - partition_bytes - sort_bytes)}
-        return {"TableName": table.name, "Item": item}
+    def put(partition: str, sort: str) -> dict[str, Any]:
+        return {"TableName": table.name, "Item": {"pk": {"S": partition}, "sk": {"S": sort}}}
 
-    table.client.put_item(**put(2048, 1024))
-    table.client.put_item(**put(8, 8, 400 * 1024))
+    table.client.put_item(**put("p" * 2048, "s" * 1024))
     for what, request in (
-        ("a partition key of 2049 bytes", put(2049, 1)),
-        ("a sort key of 1025 bytes", put(1, 1025)),
-        ("an item one byte larger than 400 KB", put(8, 8, 400 * 1024 + 1)),
+        ("a partition key of 2049 bytes", put("p" * 2049, "s")),
+        ("a sort key of 1025 bytes", put("p", "s" * 1025)),
+        ("a sort key of 513 letters that have two bytes each", put("p", "é" * 513)),
+        ("an empty partition key", put("", "s")),
+    ):
+        refused(table.client.put_item, "ValidationException", what=what, **request)
+
+
+@claim("PART-14")
+def test_an_item_has_the_documented_size(here: RegionHandle) -> None:
+    """An item of 400 KB fits, one that is larger does not; names of attributes count."""
+    table = here.new_table()
+
+    def put(item_bytes: int, name: str = "v") -> dict[str, Any]:
+        value = "v" * (item_bytes - len("pk") - len("large") - len(name))
+        return {"TableName": table.name, "Item": {"pk": {"S": "large"}, name: {"S": value}}}
+
+    table.client.put_item(**put(ITEM_BYTES - BYTES_TO_SPARE))
+    for what, request in (
+        ("an item larger than 400 KB", put(ITEM_BYTES + BYTES_TO_SPARE)),
+        (
+            "an item larger than 400 KB by the name of an attribute",
+            put(ITEM_BYTES + BYTES_TO_SPARE, "n" * 4096),
+        ),
     ):
         refused(table.client.put_item, "ValidationException", what=what, **request)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from ddbproof.conformance.kit import NotTestableHere, claim, refused, until
-from ddbproof.conformance.kit.clock import EndpointClock
+from ddbproof.conformance.kit.clock import GUARD_SECONDS, EndpointClock
 from ddbproof.conformance.kit.tables import DESCRIBING_SECONDS, PATIENCE_SECONDS, RegionHandle, TableHandle
 
 DAY_SECONDS = 86_400
@@ -32,6 +32,8 @@ def now(clock: EndpointClock) -> datetime:
 def test_a_restore_returns_the_data_of_the_asked_second(here: RegionHandle, clock: EndpointClock) -> None:
     """Restored to an instant between two writes, a table holds the first write and nothing of the second."""
     table = here.new_table(recovery=True)
+    # So that a restore to just before the writes would be lawful too, if somebody took the wrong second.
+    clock.pass_seconds(GUARD_SECONDS + 1)
     table.put("overwritten", "before")
     table.put("deleted", "before")
     instant = clock.mark()
@@ -55,6 +57,7 @@ def test_neighbouring_instants_restore_to_neighbouring_states(
 ) -> None:
     """Of three states a few seconds apart, each restore returns its own."""
     table = here.new_table(recovery=True)
+    clock.pass_seconds(GUARD_SECONDS + 1)
     instants = []
     for value in ("first", "second", "third"):
         table.put("a", value)
@@ -200,7 +203,7 @@ def test_the_latest_restorable_instant_follows_now(
 def test_the_window_starts_at_enabling_and_rolls_with_time(here: RegionHandle, clock: EndpointClock) -> None:
     """Earliest is when recovery was enabled; once the period has passed it follows now at that distance."""
     table = here.new_table()
-    clock.pass_seconds(5)
+    clock.pass_seconds(GUARD_SECONDS + 1)
     before = now(clock)
     table.enable_recovery(RecoveryPeriodInDays=2)
     earliest, _ = table.window()
@@ -269,7 +272,6 @@ def test_disabling_and_enabling_starts_the_window_again(here: RegionHandle, cloc
     table = here.new_table(recovery=True)
     table.put("a", "one")
     first = clock.mark()
-    clock.pass_seconds(3)
     table.update_recovery(PointInTimeRecoveryEnabled=False)
     clock.pass_seconds(3)
     between = now(clock)
@@ -292,7 +294,7 @@ def test_disabling_and_enabling_starts_the_window_again(here: RegionHandle, cloc
 def test_the_latest_restorable_instant_can_be_asked_for(here: RegionHandle, clock: EndpointClock) -> None:
     """UseLatestRestorableTime restores the state at LatestRestorableDateTime, so never what came after it."""
     table = here.new_table(recovery=True)
-    clock.pass_seconds(3)
+    clock.pass_seconds(GUARD_SECONDS)
     table.put("a", "old")
     written = now(clock)
     clock.pass_seconds(1800 if clock.can_move else 6)

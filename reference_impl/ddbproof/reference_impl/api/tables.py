@@ -173,6 +173,14 @@ def _refuse_switched_on(operation: str, parameters: dict[str, Any]) -> None:
 
 
 def _key_schema(parameters: dict[str, Any]) -> KeySchema:
+    # The service model does not require these two, since a table that joins a global table takes them over.
+    for member in ("AttributeDefinitions", "KeySchema"):
+        if member not in parameters:
+            path = member[0].lower() + member[1:]
+            raise ValidationError(
+                f"1 validation error detected: Value null at '{path}' failed to satisfy constraint: "
+                "Member must not be null"
+            )
     elements = parameters["KeySchema"]
     names = [element["AttributeName"] for element in elements]
     kinds = [element["KeyType"] for element in elements]
