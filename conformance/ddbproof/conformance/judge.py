@@ -17,8 +17,8 @@ from typing import Protocol
 
 import pytest
 
+from ddbproof.conformance.kit import sweep as sweeping
 from ddbproof.conformance.kit.fixtures import Fixtures, World
-from ddbproof.conformance.kit.sweep import sweep
 from ddbproof.conformance.plan import Plan
 from ddbproof.conformance.plugin import JudgePlugin
 from ddbproof.reports.schema import ResultRecord
@@ -79,7 +79,7 @@ def judge(plan: Plan, observer: Observer, *, suite_directory: Path = SUITE_DIREC
     if plugin.touched_target and plugin.unreachable is None:
         try:
             clients = [(name, world.wire.client(name)) for name in plan.target.regions]
-            leftovers = sweep(clients, plan.prefix, left=left)
+            leftovers = sweeping.sweep(clients, plan.prefix, left=left)
         except KeyboardInterrupt:
             interrupted = True
             leftovers = (*left, f"cleaning was interrupted: anything named {plan.prefix}* may be left")
@@ -122,6 +122,9 @@ def _arguments(suite_directory: Path) -> list[str]:
         "--capture=no",
         *("-p", "no:terminal"),
         *("-p", "no:cacheprovider"),
+        # These two collect garbage again and again to find leaks of ours, half a second of it in each run.
+        *("-p", "no:unraisableexception"),
+        *("-p", "no:threadexception"),
     ]
 
 

@@ -30,6 +30,13 @@ class Wire:
 
     def __init__(self, target: Target) -> None:
         self._target = target
+        # One session for all clients: it reads the service model once.
+        self._session = boto3.session.Session(
+            aws_access_key_id=target.credentials.access_key_id,
+            aws_secret_access_key=target.credentials.secret_access_key,
+            aws_session_token=target.credentials.session_token,
+            region_name=target.regions[0],
+        )
         self._clients: dict[tuple[str, bool], Any] = {}
         self.exchanges: deque[Exchange] = deque(maxlen=REMEMBERED_EXCHANGES)
         self._deadline: float | None = None
@@ -51,15 +58,9 @@ class Wire:
         return self._clients[key]
 
     def _make(self, region: str, *, validate: bool) -> Any:
-        credentials = self._target.credentials
-        session = boto3.session.Session(
-            aws_access_key_id=credentials.access_key_id,
-            aws_secret_access_key=credentials.secret_access_key,
-            aws_session_token=credentials.session_token,
-            region_name=region,
-        )
-        client = session.client(
+        client = self._session.client(
             "dynamodb",
+            region_name=region,
             endpoint_url=self._target.endpoints[region],
             config=Config(
                 connect_timeout=CONNECT_TIMEOUT_SECONDS,

@@ -13,6 +13,8 @@ from ddbproof.conformance.kit.tables import RegionHandle, TableHandle
 ITEM_BYTES = 400 * 1024
 # How sizes are counted is documented as approximate.
 BYTES_TO_SPARE = 128
+# The page says 400 KB, and some read a kilobyte as 1000 bytes: this much fits by either reading.
+SURELY_FITTING_BYTES = 400_000
 
 
 def sort_keys(table: TableHandle, **how: Any) -> list[Any]:
@@ -103,7 +105,7 @@ def test_an_item_has_the_documented_size(here: RegionHandle) -> None:
         value = "v" * (item_bytes - len("pk") - len("large") - len(name))
         return {"TableName": table.name, "Item": {"pk": {"S": "large"}, name: {"S": value}}}
 
-    table.client.put_item(**put(ITEM_BYTES - BYTES_TO_SPARE))
+    table.client.put_item(**put(SURELY_FITTING_BYTES))
     for what, request in (
         ("an item larger than 400 KB", put(ITEM_BYTES + BYTES_TO_SPARE)),
         (
