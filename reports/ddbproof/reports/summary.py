@@ -105,6 +105,11 @@ class SeedRow:
         return OUT_OF_SCOPE if not self.claims and self.seed.verdict == OUT_OF_SCOPE else NO_EVIDENCE
 
     @property
+    def status(self) -> str:
+        """The status of its claims that a reader must see first."""
+        return next(iter(self.by_status), self.ends_in)
+
+    @property
     def sources(self) -> list[str]:
         """Where it is documented, for a statement that documentation alone supports."""
         if self.ends_in != DOCUMENTATION_ONLY:

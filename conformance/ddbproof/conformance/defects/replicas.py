@@ -99,6 +99,25 @@ class ChangesReads(Defect):
         return canonical([call.table, key])
 
 
+class KnowsReplicas(Defect):
+    """Base of defects that have to know which tables are replicas that were added to another."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(endpoint)
+        self._replicas: set[tuple[str, str]] = set()
+
+    def request(self, call: Call) -> Call | Answer:
+        """Note which Regions become replicas."""
+        with self.lock:
+            self._replicas |= {(region, call.table) for region in replica_changes(call, "Create")}
+        return call
+
+    def on_replica(self, call: Call) -> bool:
+        """Whether the call goes to such a replica."""
+        with self.lock:
+            return (call.region, call.table) in self._replicas
+
+
 class WritesStayHome(ChangesReads):
     """What is written in one Region never shows in another."""
 
@@ -209,29 +228,16 @@ class FirstWriterWins(ChangesReads):
             return self._first[where][1] if where in self._contested else item
 
 
-class ReplicaPartial(ChangesReads):
+class ReplicaPartial(KnowsReplicas, ChangesReads):
     """A replica lacks a part of the items, and of each item."""
 
     name = "replica-partial"
     sentence = "A replica holds items without their attributes outside the key"
     claims = ("GT-02", "ME-01")
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        super().__init__(endpoint)
-        self._replicas: set[tuple[str, str]] = set()
-
-    def request(self, call: Call) -> Call | Answer:
-        """Note which Regions are replicas."""
-        with self.lock:
-            for region in replica_changes(call, "Create"):
-                self._replicas.add((region, call.table))
-        return call
-
     def seen(self, call: Call, key: Document, item: Document | None) -> Document | None:
         """The key only."""
-        with self.lock:
-            replica = (call.region, call.table) in self._replicas
-        return key if replica and item is not None else item
+        return key if item is not None and self.on_replica(call) else item
 
 
 class NoBackfill(ChangesReads):
@@ -313,24 +319,17 @@ class ReplicaOverExistingTable(Defect):
         return answer
 
 
-class ReplicaWritesDropped(Defect):
+class ReplicaWritesDropped(KnowsReplicas):
     """Writes through a replica other than the first are answered 200 and dropped."""
 
     name = "replica-writes-dropped"
     sentence = "A write through a replica is answered 200 and dropped"
     claims = ("GT-04", "ME-02")
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        super().__init__(endpoint)
-        self._replicas: set[tuple[str, str]] = set()
-
     def request(self, call: Call) -> Call | Answer:
         """Drop it."""
-        with self.lock:
-            for region in replica_changes(call, "Create"):
-                self._replicas.add((region, call.table))
-            replica = (call.region, call.table) in self._replicas
-        return success({}) if replica and call.operation in WRITES else call
+        passed = super().request(call)
+        return success({}) if call.operation in WRITES and self.on_replica(call) else passed
 
 
 class ProtectionOnAllReplicas(Defect):
@@ -398,29 +397,17 @@ class SameNameReplicates(ChangesReads):
             return list(self._written.get(call.table, {}).values())
 
 
-class ReplicaModeByDefault(Defect):
+class ReplicaModeByDefault(KnowsReplicas):
     """A new replica has the capacity mode that is the default, not its source's."""
 
     name = "replica-billing-mode-default"
     sentence = "A replica does not take over the capacity mode of its source"
     claims = ("GT-11",)
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        super().__init__(endpoint)
-        self._replicas: set[tuple[str, str]] = set()
-
-    def request(self, call: Call) -> Call | Answer:
-        """Note which Regions are replicas."""
-        with self.lock:
-            self._replicas |= {(region, call.table) for region in replica_changes(call, "Create")}
-        return call
-
     def response(self, call: Call, answer: Answer) -> Answer:
         """Describe them as PROVISIONED."""
         table = answer.member("Table")
-        with self.lock:
-            replica = (call.region, call.table) in self._replicas
-        if call.operation != "DescribeTable" or not replica or not isinstance(table, dict):
+        if call.operation != "DescribeTable" or not self.on_replica(call) or not isinstance(table, dict):
             return answer
         return answer.with_members(Table={**table, "BillingModeSummary": {"BillingMode": "PROVISIONED"}})
 

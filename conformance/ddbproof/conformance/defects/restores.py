@@ -251,25 +251,32 @@ class RestoreIntoSource(Defect):
         return answer
 
 
-class RestoredTableInGroup(Defect):
+class KnowsRestored(Defect):
+    """Base of defects that have to know which tables came from a restore."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(endpoint)
+        self._restored: set[tuple[str, str]] = set()
+
+    def on_restored(self, call: Call, answer: Answer) -> bool:
+        """Note a restore, and tell whether the call goes to a table that came from one."""
+        with self.lock:
+            if call.operation in RESTORES and answer.ok:
+                self._restored.add((call.region, str(call.parameter("TargetTableName"))))
+            return (call.region, call.table) in self._restored
+
+
+class RestoredTableInGroup(KnowsRestored):
     """The restored table says that it has replicas."""
 
     name = "restored-table-in-group"
     sentence = "A restored table is described as a member of a global table"
     claims = ("RS-10",)
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        super().__init__(endpoint)
-        self._restored: set[tuple[str, str]] = set()
-
     def response(self, call: Call, answer: Answer) -> Answer:
         """Add a replica in the last Region."""
-        if call.operation in RESTORES and answer.ok:
-            with self.lock:
-                self._restored.add((call.region, str(call.parameter("TargetTableName"))))
-        with self.lock:
-            restored = (call.region, call.table) in self._restored
         table = answer.member("Table")
+        restored = self.on_restored(call, answer)
         if call.operation != "DescribeTable" or not restored or not isinstance(table, dict):
             return answer
         replica = {"RegionName": self.endpoint.regions[-1], "ReplicaStatus": "ACTIVE"}
@@ -309,24 +316,16 @@ class RestoreNeverEnds(Defect):
         return answer
 
 
-class RestoreCarriesSettings(Defect):
+class RestoreCarriesSettings(KnowsRestored):
     """The restored table has point-in-time recovery on, as its source has."""
 
     name = "restore-carries-settings"
     sentence = "A restored table has point-in-time recovery and deletion protection on"
     claims = ("RS-05",)
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        super().__init__(endpoint)
-        self._restored: set[tuple[str, str]] = set()
-
     def response(self, call: Call, answer: Answer) -> Answer:
         """Say so in descriptions of restored tables."""
-        if call.operation in RESTORES and answer.ok:
-            with self.lock:
-                self._restored.add((call.region, str(call.parameter("TargetTableName"))))
-        with self.lock:
-            restored = (call.region, call.table) in self._restored
+        restored = self.on_restored(call, answer)
         if not restored or not answer.ok:
             return answer
         if call.operation == "DescribeTable":

@@ -1,17 +1,19 @@
 """boto3 clients for a target, and a memory of the last requests and answers.
 
 A client is made once per Region and run: making one costs more than a hundred calls. It goes to the given
-address whatever the environment says (no proxy, no AWS default), signs with the plan's credentials, and
+address whatever the environment says (no proxy, no AWS default, no profile), signs with the plan's credentials, and
 retries a little, as an application would. What is remembered has no headers, hence no credentials.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
 from ddbproof.conformance.kit.outcomes import Inconclusive
@@ -23,6 +25,11 @@ READ_TIMEOUT_SECONDS = 20
 TEST_SECONDS = 180.0
 REMEMBERED_EXCHANGES = 12
 REMEMBERED_CHARACTERS = 1500
+_NO_PROFILE = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
 
 
 class Wire:
@@ -30,8 +37,11 @@ class Wire:
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        # One session for all clients: it reads the service model once.
+        # One session for all clients: it reads the service model once. It knows no profile and no file of the
+        # user's; whom to sign as has been decided, and a profile may change retries, addresses and more.
+        core = botocore.session.Session(session_vars=_NO_PROFILE)
         self._session = boto3.session.Session(
+            botocore_session=core,
             aws_access_key_id=target.credentials.access_key_id,
             aws_secret_access_key=target.credentials.secret_access_key,
             aws_session_token=target.credentials.session_token,
@@ -68,6 +78,8 @@ class Wire:
                 retries={"mode": "standard", "total_max_attempts": 3},
                 parameter_validation=validate,
                 proxies={},
+                use_fips_endpoint=False,
+                use_dualstack_endpoint=False,
                 max_pool_connections=20,
             ),
         )

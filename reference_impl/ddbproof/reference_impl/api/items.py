@@ -73,37 +73,45 @@ def get_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
 
 def put_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     """PutItem. Raises ConditionalCheckFailedException."""
-    refuse_unbuilt("PutItem", parameters, _LEGACY)
-    return_values = parameters.get("ReturnValues", "NONE")
-    if return_values not in ("NONE", "ALL_OLD"):
-        raise ValidationError("ReturnValues can only be ALL_OLD or NONE")
-    bindings, condition = _condition(parameters)
+    bindings, condition = _replacing("PutItem", parameters)
     item = parameters["Item"]
     size_bytes = checked_size(item)
     record = usable_table(call, parameters["TableName"])
     validate_item_key(record.key_schema, item)
     key = encode_key(record.key_schema, item)
     _check_condition(call, record, key, condition, bindings, parameters)
-    old = call.region.store(record.table_id).write(key, encode_item(item), size_bytes, call.now_milliseconds)
-    answer = consumed_capacity(record, parameters, write_units(_size(old), size_bytes))
-    if return_values == "ALL_OLD" and old is not None:
-        answer["Attributes"] = msgspec.Raw(old.item)
-    return answer
+    return _replace(call, record, parameters, key, encode_item(item), size_bytes)
 
 
 def delete_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     """DeleteItem. Raises ConditionalCheckFailedException; deleting what is not there succeeds."""
-    refuse_unbuilt("DeleteItem", parameters, _LEGACY)
-    return_values = parameters.get("ReturnValues", "NONE")
-    if return_values not in ("NONE", "ALL_OLD"):
-        raise ValidationError("ReturnValues can only be ALL_OLD or NONE")
-    bindings, condition = _condition(parameters)
+    bindings, condition = _replacing("DeleteItem", parameters)
     record = usable_table(call, parameters["TableName"])
     key = key_bytes(record.key_schema, parameters["Key"])
     _check_condition(call, record, key, condition, bindings, parameters)
-    old = call.region.store(record.table_id).write(key, None, 0, call.now_milliseconds)
-    answer = consumed_capacity(record, parameters, write_units(_size(old), 0))
-    if return_values == "ALL_OLD" and old is not None:
+    return _replace(call, record, parameters, key, None, 0)
+
+
+def _replacing(operation: str, parameters: dict[str, Any]) -> tuple[Bindings, CompiledCondition | None]:
+    """The checks that PutItem and DeleteItem share; their condition, compiled."""
+    refuse_unbuilt(operation, parameters, _LEGACY)
+    if parameters.get("ReturnValues", "NONE") not in ("NONE", "ALL_OLD"):
+        raise ValidationError("ReturnValues can only be ALL_OLD or NONE")
+    return _condition(parameters)
+
+
+def _replace(
+    call: Call,
+    record: TableRecord,
+    parameters: dict[str, Any],
+    key: bytes,
+    item: bytes | None,
+    size_bytes: int,
+) -> dict[str, Any]:
+    """Write the whole item, or delete it, and answer."""
+    old = call.region.store(record.table_id).write(key, item, size_bytes, call.now_milliseconds)
+    answer = consumed_capacity(record, parameters, write_units(_size(old), size_bytes))
+    if parameters.get("ReturnValues") == "ALL_OLD" and old is not None:
         answer["Attributes"] = msgspec.Raw(old.item)
     return answer
 
