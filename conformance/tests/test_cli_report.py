@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ddbproof.cli.app import run
@@ -28,7 +30,7 @@ def results(directory: Path, *verdicts: Verdict, whole: bool = True) -> Path:
         for number, verdict in enumerate(verdicts):
             writer.write(ResultRecord(f"PI-{number}", "t.py::t", "A promise.", verdict, "A reason.", 0.1))
         if whole:
-            writer.close(FOOTER)
+            writer.close(msgspec.structs.replace(FOOTER, counts=dict(Counter(map(str, verdicts)))))
     return writer.path if whole else writer.partial_path
 
 

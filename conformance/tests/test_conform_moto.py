@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,13 @@ from ddbproof.reports.verdicts import Verdict
 pytestmark = pytest.mark.external
 
 
-def test_moto_returns_the_data_of_now_for_any_instant(tmp_path: Path) -> None:
+def test_moto_returns_the_data_of_now_for_any_instant(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     """Restores to an instant fail with a sentence that says why, and backups, which moto has right, pass."""
     if not installer.is_installed(installer.MOTO):
         pytest.skip("moto is not installed: ddbproof targets install moto")
+    record_property("external_target", "moto")
     selected = ["PI-11", "PI-12", "PI-14", "BK-02"]
     command = [sys.executable, "-m", "ddbproof.cli", "conform", "--target", "moto", "--report", str(tmp_path)]
     command += [word for claim in selected for word in ("--select", claim)]

@@ -523,3 +523,19 @@ def test_a_broken_suite_is_our_error_and_no_verdict(bench: Bench, code: str, wor
     """A test without a claim, or a file that cannot be imported, must not look like an empty selection."""
     with pytest.raises(RuntimeError, match=words):
         bench.judge(code)
+
+
+def test_a_fault_of_ours_outside_of_a_test_ends_the_run_cleanly(
+    bench: Bench, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is raised, not turned into a verdict; what was made is removed; pytest prints nothing of it."""
+    bench.endpoint.tables.add("run-left")
+
+    def broken(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(bench.watching, "finished", broken)
+    with pytest.raises(RuntimeError, match="no space left on device"):
+        bench.judge(TWO_TESTS.format(first="pass"))
+    assert bench.endpoint.tables == set()
+    assert capfd.readouterr() == ("", "")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +63,7 @@ def test_what_is_written_is_read(
     footer: Footer,
 ) -> None:
     """Reading is the inverse of writing, whatever the texts hold."""
+    footer = msgspec.structs.replace(footer, counts=dict(Counter(str(it.verdict) for it in results)))
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "results.jsonl"
         with ResultsWriter(path) as writer:
@@ -76,6 +79,22 @@ def test_what_is_written_is_read(
     assert read.findings == findings
     assert read.footer == footer
     assert read.complete is not footer.interrupted
+
+
+@given(st.text(st.characters(categories=["Cs", "L"]), min_size=1))
+def test_text_that_is_no_unicode_does_not_end_a_run(text: str) -> None:
+    """JSON of a target can hold half of a surrogate pair; the record is written, the half as an escape."""
+    header = Header("", "", "", 1, TargetRecord("", {}, "fixed"), {})
+    result = ResultRecord("PI-01", "test", "", Verdict.FAIL, text, 0.0, seen={text: text})
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "results.jsonl"
+        with ResultsWriter(path) as writer:
+            writer.write(header)
+            writer.write(result)
+            writer.close(Footer("", {"fail": 1}, 1.0, interrupted=False, exit=1))
+        (read,) = read_results(path).results
+    shown = text.encode("utf-8", "backslashreplace").decode()
+    assert (read.reason, read.seen) == (shown, {shown: shown})
 
 
 def test_a_file_cut_anywhere_is_never_complete(tmp_path: Path, records: list[Record], write: Write) -> None:
@@ -146,7 +165,9 @@ def test_an_interrupted_run_is_whole_but_not_complete(
     tmp_path: Path, records: list[Record], write: Write
 ) -> None:
     """An interruption is told by the footer."""
-    footer = Footer(finished="", counts={}, seconds=1.0, interrupted=True, exit=130)
+    last = records[-1]
+    assert isinstance(last, Footer)
+    footer = msgspec.structs.replace(last, interrupted=True, exit=130)
     read = read_results(write(tmp_path / "results.jsonl", [*records[:-1], footer]))
     assert read.footer == footer
     assert not read.complete
@@ -178,6 +199,8 @@ FOOTER = b'{"record":"footer","finished":"","counts":{},"seconds":0,"interrupted
         (HEADER + CLAIM + CLAIM + FOOTER, 3, "a second time"),
         (HEADER + SEED + SEED + FOOTER, 3, "a second time"),
         (HEADER + FOOTER + RESULT, 3, "after the footer"),
+        (HEADER + FOOTER.replace(b"{}", b'{"fail":1}'), 2, "the footer counts {'fail': 1} results"),
+        (HEADER + RESULT + FOOTER, 3, "the file holds {'pass': 1}"),
         (HEADER + FOOTER + b"tail", 3, "after the footer"),
         (b"[" * 100_000 + b"\n", 1, ""),
     ],
@@ -199,7 +222,8 @@ def test_what_is_not_a_results_file_is_refused(
 def test_several_tests_may_judge_one_claim(tmp_path: Path) -> None:
     """Only the pair of claim and test is unique."""
     path = tmp_path / "results.jsonl"
-    path.write_bytes(HEADER + RESULT + RESULT.replace(b"t.py::t", b"t.py::u") + FOOTER)
+    footer = FOOTER.replace(b'"counts":{}', b'"counts":{"pass":2}')
+    path.write_bytes(HEADER + RESULT + RESULT.replace(b"t.py::t", b"t.py::u") + footer)
     assert [result.verdict for result in read_results(path).results] == [Verdict.PASS] * 2
 
 

@@ -83,6 +83,8 @@ def judge(plan: Plan, observer: Observer, *, suite_directory: Path = SUITE_DIREC
         except KeyboardInterrupt:
             interrupted = True
             leftovers = (*left, f"cleaning was interrupted: anything named {plan.prefix}* may be left")
+    if plugin.internal_error is not None:
+        raise RuntimeError(f"the run broke off: {plugin.internal_error!r}") from plugin.internal_error
     for leftover in leftovers:
         observer.finding("left behind", leftover)
     return Judgement(interrupted, plugin.unreachable, plugin.selected_count, leftovers)

@@ -49,6 +49,7 @@ class JudgePlugin:
         self.touched_target = False
         self.unreachable: str | None = None
         self.collection_problem: str | None = None
+        self.internal_error: BaseException | None = None
         self._timeouts_in_a_row = 0
         self._exchanges: list[Exchange] = []
 
@@ -83,6 +84,11 @@ class JudgePlugin:
                 for pattern in wanted
             )
         )
+
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
+        """What breaks outside of any test is our error: kept for `judge`; pytest shall print nothing."""
+        self.internal_error = excinfo.value
+        return True
 
     # -- running --------------------------------------------------------------------------------------
 

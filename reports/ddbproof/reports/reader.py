@@ -6,6 +6,7 @@ Anything else that is not as the schema says is refused with the line and the re
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,7 +81,22 @@ def read_results(path: Path) -> Results:
         raise ResultsFileError(path, None, "the file is empty", _HINT)
     if cut_off and results.footer is not None:
         raise ResultsFileError(path, len(lines) + 1, "there is something after the footer")
+    _refuse_other_counts(path, len(lines), results)
     return results
+
+
+def _refuse_other_counts(path: Path, number: int, results: Results) -> None:
+    """The footer says how many results there were of each verdict: a file with others was changed since."""
+    if results.footer is None:
+        return
+    found = dict(Counter(str(result.verdict) for result in results.results))
+    if found != results.footer.counts:
+        raise ResultsFileError(
+            path,
+            number,
+            f"the footer counts {results.footer.counts or 'no'} results, the file holds {found or 'none'}",
+            "a line was lost or changed after the run; judge again",
+        )
 
 
 def _find(path: Path) -> Path:

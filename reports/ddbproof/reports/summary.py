@@ -110,6 +110,12 @@ class SeedRow:
         return next(iter(self.by_status), self.ends_in)
 
     @property
+    def share(self) -> str:
+        """How many of its claims have that status, such as `1/2`; empty when all of them do."""
+        alike = len(self.by_status.get(self.status, self.claims))
+        return "" if alike == len(self.claims) else f"{alike}/{len(self.claims)}"
+
+    @property
     def sources(self) -> list[str]:
         """Where it is documented, for a statement that documentation alone supports."""
         if self.ends_in != DOCUMENTATION_ONLY:

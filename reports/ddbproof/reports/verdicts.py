@@ -50,10 +50,13 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict | None:
 
 
 def exit_code(verdicts: Iterable[Verdict]) -> int:
-    """The exit code a run with these verdicts deserves: 1 violations, 5 our error, 4 inconclusive, 0."""
+    """The exit code a run with these verdicts deserves: 1 violations, 5 our error, 4 inconclusive, 0.
+
+    No verdict at all says nothing about the target, so it is inconclusive and not ok.
+    """
     found = set(verdicts)
     if Verdict.FAIL in found:
         return 1
     if Verdict.ERROR in found:
         return 5
-    return 4 if Verdict.INCONCLUSIVE in found else 0
+    return 4 if Verdict.INCONCLUSIVE in found or not found else 0

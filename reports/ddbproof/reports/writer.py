@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import msgspec
 
@@ -23,13 +24,12 @@ class ResultsWriter:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.partial_path = path.with_name(path.name + PARTIAL_SUFFIX)
-        self._encode = msgspec.json.Encoder().encode
         self._file = self.partial_path.open("wb")
         self._wrote = False
 
     def write(self, record: Record) -> None:
         """Add a record; it is on its way to the disk when this returns."""
-        self._file.write(self._encode(record) + b"\n")
+        self._file.write(_encode(record) + b"\n")
         self._file.flush()
         self._wrote = True
 
@@ -50,3 +50,21 @@ class ResultsWriter:
             self._file.close()
             if not self._wrote:
                 self.partial_path.unlink(missing_ok=True)
+
+
+def _encode(record: Record) -> bytes:
+    """A record as JSON. Half of a surrogate pair, which JSON of a target can hold, is shown as an escape."""
+    try:
+        return msgspec.json.encode(record)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_in_unicode(msgspec.to_builtins(record)))
+
+
+def _in_unicode(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        return {_in_unicode(name): _in_unicode(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_in_unicode(member) for member in value]
+    return value
