@@ -232,6 +232,9 @@ def _show_defects() -> int:
     for defect in DEFECTS.values():
         table.add_row(defect.name, " ".join(defect.claims), defect.sentence)
     console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        # Read by a program: one line each, whatever the width.
+        console.width = 300
     console.print(table)
     console.print("identity: the relay without any defect")
     return ExitCode.OK
