@@ -192,12 +192,13 @@ def _introduce(console: Console, plan: Plan) -> None:
     console.print(f"target {target.name}{version} · {', '.join(target.regions)} · {clock} · seed {plan.seed}")
     if target.defect is not None:
         console.print(f"planted defect: {target.defect}")
-    if clock == "clock cannot be moved":
+    if target.clock == "fixed":
         console.print("tests that have to wait for the endpoint's time take as long as it takes")
 
 
 def _conclude(console: Console, outcome: Outcome) -> None:
     """Write the page, and say how the run went, where the report is and how to repeat it."""
+    from ddbproof.cli.report import write_page
     from ddbproof.conformance.run import PAGE_NAME
     from ddbproof.reports.html import render_html
     from ddbproof.reports.reader import read_results
@@ -206,9 +207,7 @@ def _conclude(console: Console, outcome: Outcome) -> None:
 
     results = read_results(outcome.results_path)
     page = outcome.results_path.with_name(PAGE_NAME)
-    unfinished = page.with_name(page.name + ".partial")
-    unfinished.write_text(render_html(results), "utf-8")
-    unfinished.replace(page)
+    write_page(page, render_html(results))
     console.print()
     if outcome.unreachable is not None:
         console.print(one_line(f"the target is gone: {outcome.unreachable}"), style="bold red")

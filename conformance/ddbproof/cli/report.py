@@ -63,5 +63,5 @@ def write_page(path: Path, page: str) -> None:
         raise CommandError(
             f"cannot write {path}",
             cause=error.strerror or str(error),
-            hint="choose another place with --html FILE",
+            hint="choose another place",
         ) from error

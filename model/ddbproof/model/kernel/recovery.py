@@ -11,7 +11,6 @@ from __future__ import annotations
 import msgspec
 
 MILLISECONDS_A_DAY = 86_400_000
-SHORTEST_PERIOD_DAYS = 1
 LONGEST_PERIOD_DAYS = 35
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from ddbproof.reference_impl.api.call import Call, refuse_unbuilt, usable_table
 from ddbproof.reference_impl.api.capacity import consumed_capacity, read_units, write_units
-from ddbproof.reference_impl.api.items import checked_size, encode_item, key_bytes
+from ddbproof.reference_impl.api.items import checked_size, decode_item, encode_item, key_bytes
 from ddbproof.reference_impl.cluster.records import TableRecord
 from ddbproof.reference_impl.errors import ValidationError
 from ddbproof.reference_impl.expressions import Bindings, compile_projection
@@ -22,8 +22,6 @@ from ddbproof.reference_impl.values.keys import encode_key, validate_item_key
 MOST_KEYS = 100
 MOST_WRITES = 25
 ANSWER_BYTES = 16 * 1024 * 1024
-
-_decode = msgspec.json.Decoder(dict[str, dict[str, Any]]).decode
 
 
 def batch_get_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -53,7 +51,7 @@ def batch_get_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
                 found.append(
                     msgspec.Raw(image.item)
                     if text is None
-                    else compile_projection(text).apply(_decode(image.item), bindings)
+                    else compile_projection(text).apply(decode_item(image), bindings)
                 )
         consumed += _consumed(record, parameters, units)
     return {

@@ -44,9 +44,9 @@ def encode_item(item: Item) -> bytes:
     return _encode(item)
 
 
-def decode_item(image: Image | None) -> Item | None:
-    """A stored item as a dictionary of its own, or None."""
-    return None if image is None else _decode(image.item)
+def decode_item(image: Image) -> Item:
+    """A stored item as a dictionary of its own."""
+    return _decode(image.item)
 
 
 def get_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def get_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     if projection is None:
         answer["Item"] = msgspec.Raw(image.item)
     else:
-        answer["Item"] = projection.apply(_decode(image.item), bindings)
+        answer["Item"] = projection.apply(decode_item(image), bindings)
     return answer
 
 
@@ -128,7 +128,7 @@ def update_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
         update.check_keys(bindings, schema)
     key = key_bytes(schema, parameters["Key"])
     old_image = _check_condition(call, record, key, condition, bindings, parameters)
-    old = decode_item(old_image)
+    old = None if old_image is None else decode_item(old_image)
     before = dict(parameters["Key"]) if old is None else old
     result = None if update is None else update.apply(before, bindings, schema)
     new = before if result is None else result.new_item
@@ -192,7 +192,9 @@ def _check_condition(
 ) -> Image | None:
     """The item as it is; raises ConditionalCheckFailedException when the condition is false for it."""
     image = call.region.store(record.table_id).read(key, consistent=True)
-    if condition is not None and not condition.evaluate(decode_item(image) or {}, bindings):
+    if condition is not None and not condition.evaluate(
+        None if image is None else decode_item(image), bindings
+    ):
         extra: dict[str, Any] = {}
         if parameters.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and image is not None:
             extra["Item"] = msgspec.Raw(image.item)

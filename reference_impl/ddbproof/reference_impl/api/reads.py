@@ -131,7 +131,6 @@ def _page(
             items.append(msgspec.Raw(image.item))
         else:
             item = decode_item(image)
-            assert item is not None
             if reading.filter is None or reading.filter.evaluate(item, reading.bindings):
                 count += 1
                 if reading.projection is not None:

@@ -52,7 +52,6 @@ KIND = "UpdateExpression"
 
 Source = Callable[[Item, Names, Values], Value]
 """Reads the source of an action in the item as it was before; raises `ValidationError`."""
-Change = Callable[[Value | None], Value | None]
 """What an action makes of the value at its path; None stands for nothing there, before and after."""
 
 _NUMBER = frozenset({"N"})

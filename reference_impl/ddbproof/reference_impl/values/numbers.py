@@ -87,11 +87,6 @@ def size_bytes(text: str) -> int:
     return (digits + 1) // 2 + 1 + (text[0] == "-")
 
 
-def to_decimal(text: str) -> Decimal:
-    """The value of a canonical text."""
-    return Decimal(text)
-
-
 def add(first: str, second: str) -> str:
     """The canonical text of the exact sum of two canonical texts.
 
