@@ -14,6 +14,7 @@ from ddbproof.conformance.kit.clock import EndpointClock
 from ddbproof.conformance.kit.polling import Patience
 from ddbproof.conformance.kit.sweep import sweep
 from ddbproof.conformance.kit.tables import Names, RegionHandle
+from ddbproof.conformance.kit.wire import Wire
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -56,9 +57,22 @@ class Clock(EndpointClock):
         self.passed_seconds += seconds
 
 
-def region(client: Client, name: str = "us-east-1", *, movable: bool = True) -> RegionHandle:
+class OneClient(Wire):
+    """Gives the same client to everybody."""
+
+    def __init__(self, client: Client) -> None:
+        self._only = client
+
+    def client(self, region: str, *, service: str = "dynamodb", validate: bool = True) -> Any:
+        return self._only
+
+
+def region(
+    client: Client, name: str = "us-east-1", *, movable: bool = True, clock: Clock | None = None
+) -> RegionHandle:
     """A Region behind that client."""
-    return RegionHandle(name, client, client, Names("run-"), Clock(movable=movable), Patience())
+    clock = clock or Clock(movable=movable)
+    return RegionHandle(name, OneClient(client), Names("run-"), clock, Patience())
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +113,18 @@ def raises(problem: Exception) -> Callable[..., Any]:
         raise problem
 
     return call
+
+
+def test_a_shared_table_is_made_once_and_keys_are_never_shared() -> None:
+    """Until the endpoint was restarted, which may have lost it."""
+    client = Client(create_table=accepted, describe_table=active)
+    here = region(client)
+    first = here.shared_table()
+    assert here.shared_table() is first
+    assert here.shared_table("N").name != first.name
+    assert here.names.key() != here.names.key()
+    here.forget_shared_tables()
+    assert here.shared_table().name != first.name
 
 
 @pytest.mark.parametrize(
@@ -157,7 +183,7 @@ def test_a_restore_waits_until_its_instant_is_in_the_window() -> None:
     """Where the clock can be moved, it is moved until LatestRestorableDateTime has passed the instant."""
     clock = Clock(movable=True)
     client = recovering(clock, 300, accepted)
-    here = RegionHandle("us-east-1", client, client, Names("run-"), clock, Patience())
+    here = region(client, clock=clock)
     here.table("source").restore_to(START + timedelta(seconds=10))
     assert clock.passed_seconds >= 310
 
@@ -166,7 +192,7 @@ def test_a_lawful_refusal_of_a_young_instant_is_inconclusive() -> None:
     """The instant is later than the endpoint's own LatestRestorableDateTime and time cannot be moved."""
     clock = Clock(movable=False)
     client = recovering(clock, 300, raises(error("InvalidRestoreTimeException")))
-    here = RegionHandle("us-east-1", client, client, Names("run-"), clock, Patience())
+    here = region(client, clock=clock)
     with pytest.raises(Inconclusive, match="lawful"):
         here.table("source").restore_to(START + timedelta(seconds=10))
 
@@ -175,7 +201,7 @@ def test_a_refusal_of_an_instant_in_the_window_is_not_excused() -> None:
     """The endpoint said that it could."""
     clock = Clock(movable=True)
     client = recovering(clock, 0, raises(error("InvalidRestoreTimeException")))
-    here = RegionHandle("us-east-1", client, client, Names("run-"), clock, Patience())
+    here = region(client, clock=clock)
     with pytest.raises(ClientError):
         here.table("source").restore_to(START + timedelta(seconds=10))
 

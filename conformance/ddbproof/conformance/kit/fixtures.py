@@ -36,6 +36,7 @@ class World:
         )
         self._names = Names(plan.prefix)
         self._patience = Patience()
+        self._regions: dict[str, RegionHandle] = {}
 
     def region(self, position: int) -> RegionHandle:
         """The Region at that place of the target's list; raises NotTestableHere beyond its end."""
@@ -46,14 +47,9 @@ class World:
                 "name more with --endpoint REGION=URL"
             )
         name = regions[position]
-        return RegionHandle(
-            name,
-            self.wire.client(name),
-            self.wire.client(name, validate=False),
-            self._names,
-            self.clock,
-            self._patience,
-        )
+        if name not in self._regions:
+            self._regions[name] = RegionHandle(name, self.wire, self._names, self.clock, self._patience)
+        return self._regions[name]
 
 
 class Fixtures:

@@ -8,6 +8,7 @@ consistent unless the test says otherwise, so that lawful lag is never mistaken 
 from __future__ import annotations
 
 import itertools
+import secrets
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +24,7 @@ from ddbproof.conformance.kit.outcomes import (
     says_nothing,
 )
 from ddbproof.conformance.kit.polling import Patience, until
+from ddbproof.conformance.kit.wire import Wire
 
 PATIENCE_SECONDS = 45.0
 # Descriptions are eventually consistent (CTL-02).
@@ -61,25 +63,36 @@ class Names:
         """A name that nothing else has."""
         return f"{self.prefix}{word}-{next(self._numbers)}"
 
+    def key(self) -> str:
+        """A key that no item of the run has, for tables that tests share."""
+        return f"key-{next(self._numbers)}-{secrets.token_hex(4)}"
+
 
 class RegionHandle:
-    """One Region of the target: `client` is an ordinary boto3 client, `unchecked` sends what botocore refuses."""
+    """One Region of the target, for the length of a run.
 
-    def __init__(
-        self,
-        name: str,
-        client: Any,
-        unchecked: Any,
-        names: Names,
-        clock: EndpointClock,
-        patience: Patience,
-    ) -> None:
+    `client` is an ordinary boto3 client, `unchecked` sends what botocore itself would refuse, and `streams` is
+    the client of DynamoDB Streams.
+    """
+
+    def __init__(self, name: str, wire: Wire, names: Names, clock: EndpointClock, patience: Patience) -> None:
         self.name = name
-        self.client = client
-        self.unchecked = unchecked
+        self.client = wire.client(name)
+        self._wire = wire
         self.names = names
         self.clock = clock
         self.patience = patience
+        self._shared: dict[str | None, TableHandle] = {}
+
+    @property
+    def unchecked(self) -> Any:
+        """A client that leaves checking a request to the endpoint."""
+        return self._wire.client(self.name, validate=False)
+
+    @property
+    def streams(self) -> Any:
+        """The client of DynamoDB Streams."""
+        return self._wire.client(self.name, service="dynamodbstreams")
 
     def table(self, name: str) -> TableHandle:
         """A handle for a table of that name, existing or not."""
@@ -109,6 +122,20 @@ class RegionHandle:
         if recovery:
             table.enable_recovery()
         return table
+
+    def shared_table(self, sort_type: str | None = None) -> TableHandle:
+        """A table of that form which all tests of a run share: partition key `pk`, sort key `sk` if typed.
+
+        For tests of items: take keys from `names.key()`, which nobody else has, and leave the table itself
+        and what others wrote alone. Raises as `new_table` does.
+        """
+        if sort_type not in self._shared:
+            self._shared[sort_type] = self.new_table(sort_type=sort_type)
+        return self._shared[sort_type]
+
+    def forget_shared_tables(self) -> None:
+        """Make shared tables anew: the endpoint was restarted, and they may be gone."""
+        self._shared.clear()
 
     def backup_details(self, arn: str) -> dict[str, Any]:
         """BackupDetails of a backup."""

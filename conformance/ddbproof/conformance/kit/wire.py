@@ -47,7 +47,7 @@ class Wire:
             aws_session_token=target.credentials.session_token,
             region_name=target.regions[0],
         )
-        self._clients: dict[tuple[str, bool], Any] = {}
+        self._clients: dict[tuple[str, str, bool], Any] = {}
         self.exchanges: deque[Exchange] = deque(maxlen=REMEMBERED_EXCHANGES)
         self._deadline: float | None = None
 
@@ -60,16 +60,19 @@ class Wire:
         """Lift the bound, for cleaning up."""
         self._deadline = None
 
-    def client(self, region: str, *, validate: bool = True) -> Any:
-        """The DynamoDB client for a Region; `validate=False` sends what botocore itself would refuse."""
-        key = (region, validate)
+    def client(self, region: str, *, service: str = "dynamodb", validate: bool = True) -> Any:
+        """The client for a Region; `validate=False` sends what botocore itself would refuse.
+
+        `service` is `dynamodb` or `dynamodbstreams`, which speak to the same endpoint.
+        """
+        key = (region, service, validate)
         if key not in self._clients:
-            self._clients[key] = self._make(region, validate=validate)
+            self._clients[key] = self._make(region, service, validate=validate)
         return self._clients[key]
 
-    def _make(self, region: str, *, validate: bool) -> Any:
+    def _make(self, region: str, service: str, *, validate: bool) -> Any:
         client = self._session.client(
-            "dynamodb",
+            service,
             region_name=region,
             endpoint_url=self._target.endpoints[region],
             config=Config(
@@ -103,8 +106,8 @@ class Wire:
                 )
             )
 
-        client.meta.events.register("before-call.dynamodb", before)
-        client.meta.events.register("after-call.dynamodb", after)
+        client.meta.events.register(f"before-call.{client.meta.service_model.service_id.hyphenize()}", before)
+        client.meta.events.register(f"after-call.{client.meta.service_model.service_id.hyphenize()}", after)
         return client
 
 
