@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,28 @@ class ControlAccess:
 
 
 @dataclass(frozen=True, slots=True)
+class Supervision:
+    """How a launched target is watched over, by files in `directory`, which every process of a run can read.
+
+    `events.jsonl` gets a line for whatever happens to the server, each before what it announces:
+    `{"event": "crashed", "exit": -11, "tail": "last lines it printed"}` when it ended by itself,
+    `{"event": "killed"}` when it was ended because a file `kill` was put there (which is then removed),
+    `{"event": "started"}` when it answers again, `{"event": "given up", "reason": "..."}` when it never will.
+    `persistent` says whether what was written before is there after it was started again.
+    """
+
+    directory: Path
+    persistent: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """An endpoint under judgement.
 
     `endpoints` maps Region to base URL; the first Region is the one single-Region tests use. `control` is
     there only where time (and later faults) are under the tester's control. `defect` names a planted defect
-    that a relay in front of the target commits, None in every honest run.
+    that a relay in front of the target commits, None in every honest run. `supervision` is there where we
+    launched the target and start it again when it dies.
     """
 
     name: str
@@ -43,6 +60,7 @@ class Target:
     control: ControlAccess | None = None
     profile: str | None = None
     defect: str | None = None
+    supervision: Supervision | None = None
 
     @property
     def regions(self) -> tuple[str, ...]:

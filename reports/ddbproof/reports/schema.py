@@ -90,8 +90,22 @@ class Exchange(msgspec.Struct, frozen=True):
     response: str
 
 
+class KnownFailure(msgspec.Struct, frozen=True):
+    """What a user's list of known failures says of a result: why it is expected, who sees to it, until when.
+
+    `expires` is a date, ISO 8601. Such a failure does not count; a `pass` in its place is unexpected and does.
+    """
+
+    reason: str
+    owner: str
+    expires: str
+
+
 class ResultRecord(msgspec.Struct, frozen=True, tag_field="record", tag="result"):
-    """What one test says about one claim. `seen` holds lawful choices that were observed."""
+    """What one test says about one claim. `seen` holds lawful choices that were observed.
+
+    `known` is set where the user's list of known failures has an entry that has not expired.
+    """
 
     claim: str
     test: str
@@ -102,6 +116,7 @@ class ResultRecord(msgspec.Struct, frozen=True, tag_field="record", tag="result"
     attempts: list[Attempt] = []
     seen: dict[str, str] = {}
     exchanges: list[Exchange] = []
+    known: KnownFailure | None = None
 
 
 class FindingRecord(msgspec.Struct, frozen=True, tag_field="record", tag="finding"):
