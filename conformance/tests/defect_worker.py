@@ -25,7 +25,7 @@ from ddbproof.conformance.defects import plant
 from ddbproof.conformance.judge import judge
 from ddbproof.conformance.kit import polling
 from ddbproof.conformance.plan import Plan, Target
-from ddbproof.conformance.run import Silent
+from ddbproof.conformance.observer import Silent
 from ddbproof.conformance.targets import open_target
 from ddbproof.reports.schema import ResultRecord
 

@@ -6,6 +6,7 @@ import contextlib
 import re
 import secrets
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 _FLAG = Parameter(negative="")
 _REPEATABLE = Parameter(negative="", allow_leading_hyphen=False)
 _SEED_LIMIT = 2**32
+_MOST_JOBS = 64
+_JOBS_WHERE_TESTS_WAIT = 4
+_LIMIT_MINUTES = 60.0
 _CLAIM = re.compile(r"[A-Z]+-[0-9]+")
 
 
@@ -33,6 +37,11 @@ def conform(
     select: Annotated[list[str] | None, _REPEATABLE] = None,
     area: Annotated[list[str] | None, _REPEATABLE] = None,
     seed: int | None = None,
+    jobs: int | None = None,
+    shard: str | None = None,
+    time_limit_minutes: float = _LIMIT_MINUTES,
+    known_failures: Path | None = None,
+    hooks: Path | None = None,
     report: Path | None = None,
     defect: str | None = None,
     list_defects: Annotated[bool, _FLAG] = False,
@@ -49,7 +58,7 @@ def conform(
     Parameters
     ----------
     target
-        A target to launch: reference (the default) or moto. See `ddbproof targets`.
+        A target to launch: reference (the default), moto, ... See `ddbproof targets`.
     endpoint
         An endpoint that runs already, [REGION=]URL; may be repeated. A URL alone serves us-east-1, eu-west-1
         and ap-northeast-1, which it tells apart by the signature; REGION=URL gives just the Regions named.
@@ -63,6 +72,20 @@ def conform(
         Judge only the claims of this area; may be repeated. `ddbproof claims` shows areas.
     seed
         Makes the run's random choices repeatable; printed with every run.
+    jobs
+        How many tests run side by side, each in a process of its own. Otherwise 1 where the clock can be
+        moved, which makes waiting needless, and 4 where tests really have to wait.
+    shard
+        Judge only a part, I/N: the I-th of N equal parts of what is selected. `ddbproof report merge` puts the
+        parts together.
+    time_limit_minutes
+        After this time no further test begins; what was not run is inconclusive.
+    known_failures
+        A file of failures that are known, each with reason, owner and expiry. They do not count; one that has
+        expired does, and so does one that passes. See conformance/README.md.
+    hooks
+        A file with your own commands to kill, start, isolate and heal the endpoint, for the tests that need
+        them. See conformance/README.md.
     report
         Where results.jsonl and report.html go; otherwise reports/runs/TIME-TARGET here.
     defect
@@ -94,53 +117,120 @@ def conform(
         from ddbproof.conformance.defects import defect_named
 
         defect_named(defect)
+    if jobs is not None and not 1 <= jobs <= _MOST_JOBS:
+        raise CommandError(f"--jobs must be a number from 1 to {_MOST_JOBS}, not {jobs}", hint="--jobs 4")
+    if not time_limit_minutes > 0:
+        raise CommandError("--time-limit-minutes must be more than nothing", hint="--time-limit-minutes 30")
     selection = _checked_selection(tuple(select or ()), tuple(area or ()))
+    part = _checked_shard(shard)
     if list_:
-        return _show_tests(*selection)
-    chosen_seed = secrets.randbelow(_SEED_LIMIT) if seed is None else seed
-    options = _options(target, endpoint, profile, select, area, chosen_seed, defect)
+        return _show_tests(*selection, part)
+    given = {
+        "target": None if endpoint else target or "reference",
+        "endpoint": endpoint,
+        "profile": profile,
+        "select": select,
+        "area": area,
+        "seed": secrets.randbelow(_SEED_LIMIT) if seed is None else seed,
+        "jobs": jobs,
+        "shard": shard,
+        "time-limit-minutes": None if time_limit_minutes == _LIMIT_MINUTES else time_limit_minutes,
+        "known-failures": None if known_failures is None else str(known_failures),
+        "hooks": None if hooks is None else str(hooks),
+        "defect": defect,
+    }
+    # What the user asked for, for the report's header and for repeating the run.
+    options = {name: value for name, value in given.items() if value is not None and value != []}
     return _judge(
-        options,
-        selection,
-        target=target or "reference",
-        profile=profile,
-        endpoints=endpoint or [],
-        report=report,
+        _Wanted(
+            options=options,
+            target=target or "reference",
+            endpoints=endpoint or [],
+            profile=profile,
+            selection=selection,
+            shard=part,
+            limit_seconds=60 * time_limit_minutes,
+            jobs=jobs,
+            known_failures=known_failures,
+            hooks=hooks,
+            report=report,
+        )
     )
 
 
-def _judge(
-    options: dict[str, Any],
-    selection: tuple[tuple[str, ...], tuple[str, ...]],
-    *,
-    target: str,
-    endpoints: list[str],
-    profile: str | None,
-    report: Path | None,
-) -> int:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What the command line asks for, checked as far as that goes without a target."""
+
+    options: dict[str, Any]
+    target: str
+    endpoints: list[str]
+    profile: str | None
+    selection: tuple[tuple[str, ...], tuple[str, ...]]
+    shard: tuple[int, int] | None
+    limit_seconds: float
+    jobs: int | None
+    known_failures: Path | None
+    hooks: Path | None
+    report: Path | None
+
+    @property
+    def seed(self) -> int:
+        """The run's seed."""
+        return int(self.options["seed"])
+
+
+def _judge(wanted: _Wanted) -> int:
     """Open the target, run, and tell how it went."""
     from ddbproof.cli.evidence import EVIDENCE_PACKAGES
     from ddbproof.cli.interrupts import gentle_interrupts
     from ddbproof.cli.progress import Progress, own_console
+    from ddbproof.conformance.hooks import load_hooks
+    from ddbproof.conformance.known_failures import load_known_failures
     from ddbproof.conformance.plan import Plan
     from ddbproof.conformance.run import require_writable, run
-    from ddbproof.conformance.targets import open_target
+    from ddbproof.model.claims import load_registry
 
-    if report is not None:
-        require_writable(report)
+    if wanted.report is not None:
+        require_writable(wanted.report)
+    known = None
+    if wanted.known_failures is not None:
+        known = load_known_failures(wanted.known_failures, load_registry())
+    hooks = None if wanted.hooks is None else load_hooks(wanted.hooks)
     console = own_console()
-    seed = int(options["seed"])
     with gentle_interrupts(), contextlib.ExitStack() as stack:
-        opened = stack.enter_context(open_target(target, endpoints=endpoints, profile=profile, seed=seed))
-        opened = stack.enter_context(_planted(options.get("defect"), opened))
+        opened = replace(_open(wanted, stack), hooks=hooks)
+        jobs = wanted.jobs or (1 if opened.clock == "movable" else _JOBS_WHERE_TESTS_WAIT)
+        # Nobody moves the clock of an endpoint that others use.
+        copies = [_open(wanted, stack) for _ in range(jobs - 1)] if opened.clock == "movable" else []
         # The prefix is random in every run: two runs of one seed must not meet in one endpoint.
-        plan = Plan(opened, seed, f"ddbproof-{secrets.token_hex(4)}-", *selection)
-        directory = report or _default_directory(opened)
-        _introduce(console, plan)
+        prefix = f"ddbproof-{secrets.token_hex(4)}-"
+        plan = Plan(opened, wanted.seed, prefix, *wanted.selection, wanted.shard, wanted.limit_seconds)
+        directory = wanted.report or _default_directory(opened)
+        _introduce(console, plan, jobs)
         with Progress(console) as progress:
-            outcome = run(plan, directory, progress, options=options, evidence_packages=EVIDENCE_PACKAGES)
+            outcome = run(
+                plan,
+                directory,
+                progress,
+                jobs=jobs,
+                copies=copies,
+                known_failures=known,
+                options=wanted.options,
+                evidence_packages=EVIDENCE_PACKAGES,
+            )
         _conclude(console, outcome)
     return outcome.exit_code
+
+
+def _open(wanted: _Wanted, stack: contextlib.ExitStack) -> Target:
+    """The target, behind the planted defect if one is asked for; closed with the stack."""
+    from ddbproof.conformance.targets import open_target
+
+    opened = stack.enter_context(
+        open_target(wanted.target, endpoints=wanted.endpoints, profile=wanted.profile, seed=wanted.seed)
+    )
+    return stack.enter_context(_planted(wanted.options.get("defect"), opened))
 
 
 @contextlib.contextmanager
@@ -154,30 +244,6 @@ def _planted(defect: str | None, target: Target) -> Iterator[Target]:
         yield behind
 
 
-def _options(
-    target: str | None,
-    endpoint: list[str] | None,
-    profile: str | None,
-    select: list[str] | None,
-    area: list[str] | None,
-    seed: int,
-    defect: str | None,
-) -> dict[str, Any]:
-    """What the user asked for, for the report's header and for repeating the run."""
-    if not endpoint and target is None:
-        target = "reference"
-    given = {
-        "target": target,
-        "endpoint": endpoint,
-        "profile": profile,
-        "select": select,
-        "area": area,
-        "seed": seed,
-        "defect": defect,
-    }
-    return {name: value for name, value in given.items() if value is not None and value != []}
-
-
 def _default_directory(target: Target) -> Path:
     from ddbproof.conformance.provenance import utc_now
 
@@ -185,7 +251,7 @@ def _default_directory(target: Target) -> Path:
     return Path("reports") / "runs" / f"{utc_now():%Y%m%dT%H%M%SZ}-{name}"
 
 
-def _introduce(console: Console, plan: Plan) -> None:
+def _introduce(console: Console, plan: Plan, jobs: int) -> None:
     target = plan.target
     clock = "clock can be moved" if target.clock == "movable" else "clock cannot be moved"
     version = f" {target.version}" if target.version else ""
@@ -193,7 +259,9 @@ def _introduce(console: Console, plan: Plan) -> None:
     if target.defect is not None:
         console.print(f"planted defect: {target.defect}")
     if target.clock == "fixed":
-        console.print("tests that have to wait for the endpoint's time take as long as it takes")
+        console.print(
+            f"tests that have to wait for the endpoint's time take as long as it takes; {jobs} at a time"
+        )
 
 
 def _conclude(console: Console, outcome: Outcome) -> None:
@@ -262,7 +330,19 @@ def _checked_selection(
     return select, areas
 
 
-def _show_tests(select: tuple[str, ...], areas: tuple[str, ...]) -> int:
+def _checked_shard(text: str | None) -> tuple[int, int] | None:
+    """I/N as numbers, 1 <= I <= N."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise CommandError(
+            f"--shard must be I/N with I from 1 to N, not {text!r}", hint="--shard 1/3, then 2/3, then 3/3"
+        )
+    return int(match[1]), int(match[2])
+
+
+def _show_tests(select: tuple[str, ...], areas: tuple[str, ...], shard: tuple[int, int] | None) -> int:
     """Show what would be judged; asks no target."""
     from rich.console import Console
 
@@ -270,7 +350,7 @@ def _show_tests(select: tuple[str, ...], areas: tuple[str, ...]) -> int:
     from ddbproof.conformance.plan import Credentials, Plan, Target
 
     nowhere = Target("none", {"us-east-1": "http://127.0.0.1:9"}, Credentials("none", "none"))
-    tests = list_tests(Plan(nowhere, 0, "ddbproof-", select, areas))
+    tests = list_tests(Plan(nowhere, 0, "ddbproof-", select, areas, shard))
     if not tests:
         raise _empty_selection()
     console = Console(highlight=False, markup=False, soft_wrap=True)

@@ -2,7 +2,9 @@
 
 RunError                  the run cannot begin; carries an exit code
 ├── SelectionError        2: what was selected does not exist, or is empty
-└── ReportPlaceError      2: the report cannot be written where it was asked for
+├── ReportPlaceError      2: the report cannot be written where it was asked for
+├── KnownFailuresError    2: the file of known failures cannot be used
+└── HooksError            2: the file of fault hooks cannot be used
 """
 
 from __future__ import annotations
@@ -28,3 +30,11 @@ class SelectionError(RunError):
 
 class ReportPlaceError(RunError):
     """The report cannot be written where it was asked for."""
+
+
+class KnownFailuresError(RunError):
+    """The file of known failures cannot be used."""
+
+
+class HooksError(RunError):
+    """The file of fault hooks cannot be used."""

@@ -44,13 +44,27 @@ class Supervision:
 
 
 @dataclass(frozen=True, slots=True)
+class Hooks:
+    """The user's own commands that do something to the endpoint: arguments by action, run without a shell.
+
+    Actions are `start`, `stop`, `kill`, `isolate` and `heal`; in the arguments of the last two `{region}` stands
+    for a Region. `persistent` says whether what was written before a stop is there after a start. A command
+    that takes longer than `timeout_seconds` is ended.
+    """
+
+    commands: Mapping[str, tuple[str, ...]]
+    persistent: bool = True
+    timeout_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """An endpoint under judgement.
 
     `endpoints` maps Region to base URL; the first Region is the one single-Region tests use. `control` is
     there only where time (and later faults) are under the tester's control. `defect` names a planted defect
     that a relay in front of the target commits, None in every honest run. `supervision` is there where we
-    launched the target and start it again when it dies.
+    launched the target and start it again when it dies; `hooks` where the user says how to harm it.
     """
 
     name: str
@@ -61,6 +75,7 @@ class Target:
     profile: str | None = None
     defect: str | None = None
     supervision: Supervision | None = None
+    hooks: Hooks | None = None
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -78,7 +93,8 @@ class Plan:
     """One run: `target`, `seed`, the `prefix` of every resource it creates, and what is selected.
 
     `select` holds claim ids, claim id patterns (`PI-*`) or parts of test names; `areas` holds area keys of
-    the claims registry. Empty means everything. A test is run when it matches both.
+    the claims registry. Empty means everything. A test is run when it matches both. `shard` (i, n) keeps of
+    these every n-th, beginning with the i-th, counted from 1. After `limit_seconds` no further test begins.
     """
 
     target: Target
@@ -86,3 +102,5 @@ class Plan:
     prefix: str
     select: tuple[str, ...] = ()
     areas: tuple[str, ...] = ()
+    shard: tuple[int, int] | None = None
+    limit_seconds: float = 3600.0

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from ddbproof.conformance.errors import ReportPlaceError, SelectionError
-from ddbproof.conformance.judge import Judgement, Observer, SelectedTest, judge
-from ddbproof.conformance.plan import Plan
+from ddbproof.conformance.judge import Judgement, judge
+from ddbproof.conformance.observer import Observer, SelectedTest, Silent
+from ddbproof.conformance.known_failures import KnownFailures
+from ddbproof.conformance.plan import Plan, Target
 from ddbproof.conformance.provenance import commit, utc_now, versions
 from ddbproof.conformance.targets.preflight import preflight
 from ddbproof.model.claims import EvidenceKind, Registry, collect, load_registry
@@ -71,6 +73,7 @@ class _Recorder:
     options: Mapping[str, Any]
     evidence_packages: Mapping[EvidenceKind, Sequence[str]]
     passed_on: Observer
+    known: KnownFailures
     writer: ResultsWriter | None = None
     selected_claims: frozenset[str] = frozenset()
     records: list[ResultRecord] = field(default_factory=list)
@@ -93,12 +96,13 @@ class _Recorder:
         self.passed_on.started(test)
 
     def finished(self, test: str, records: Sequence[ResultRecord]) -> None:
-        """Write one record for each claim of the test."""
-        for record in records:
+        """Write one record for each claim of the test, with what is known of its failure."""
+        marked = [self.known.marked(record, self.plan.target.name) for record in records]
+        for record in marked:
             self.records.append(record)
             if self.writer is not None:
                 self.writer.write(record)
-        self.passed_on.finished(test, records)
+        self.passed_on.finished(test, marked)
 
     def finding(self, kind: str, text: str) -> None:
         """Write what was seen besides."""
@@ -107,33 +111,21 @@ class _Recorder:
         self.passed_on.finding(kind, text)
 
 
-class Silent:
-    """An observer that looks away."""
-
-    def selected(self, tests: Sequence[SelectedTest]) -> None:
-        """Nothing."""
-
-    def started(self, test: str) -> None:
-        """Nothing."""
-
-    def finished(self, test: str, records: Sequence[ResultRecord]) -> None:
-        """Nothing."""
-
-    def finding(self, kind: str, text: str) -> None:
-        """Nothing."""
-
-
 def run(
     plan: Plan,
     directory: Path,
     observer: Observer | None = None,
     *,
+    jobs: int = 1,
+    copies: Sequence[Target] = (),
+    known_failures: KnownFailures | None = None,
     options: Mapping[str, Any] | None = None,
     evidence_packages: Mapping[EvidenceKind, Sequence[str]] | None = None,
 ) -> Outcome:
     """Judge the plan's target and leave `results.jsonl` in `directory`.
 
-    `options` are those of the command, for the header; `evidence_packages` say where evidence is collected.
+    `jobs` and `copies` are those of `judge`. `options` are those of the command, for the header;
+    `evidence_packages` say where evidence is collected.
     Raises a TargetError if the target cannot be judged, SelectionError if nothing is selected,
     ReportPlaceError if `directory` cannot be written, and errors of the registry.
     """
@@ -143,10 +135,11 @@ def run(
     if plan.target.version is None and server is not None:
         plan = replace(plan, target=replace(plan.target, version=server))
     packages = evidence_packages or {EvidenceKind.CONFORMANCE_TEST: [SUITE]}
-    recorder = _Recorder(plan, directory, registry, options or {}, packages, observer or Silent())
+    known = known_failures or KnownFailures(())
+    recorder = _Recorder(plan, directory, registry, options or {}, packages, observer or Silent(), known)
     began = time.monotonic()
     try:
-        judgement = judge(plan, recorder)
+        judgement = judge(plan, recorder, jobs=jobs, copies=copies)
     except KeyboardInterrupt:
         judgement = Judgement(
             interrupted=True, unreachable=None, selected_count=len(recorder.selected_claims), leftovers=()
@@ -165,6 +158,8 @@ def run(
 def _close(recorder: _Recorder, judgement: Judgement, seconds: float) -> Outcome:
     """Write the footer, which makes the file whole, and sum up."""
     assert recorder.writer is not None
+    for sentence in recorder.known.complaints(recorder.plan, recorder.records):
+        recorder.finding("known failures", sentence)
     by_claim: dict[str, list[Verdict]] = {}
     for record in recorder.records:
         by_claim.setdefault(record.claim, []).append(record.verdict)

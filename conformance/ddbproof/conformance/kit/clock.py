@@ -11,15 +11,13 @@ bound; what would take longer is not testable there.
 
 from __future__ import annotations
 
-import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from ddbproof.conformance.kit.control import command
 from ddbproof.conformance.kit.outcomes import Inconclusive, NotTestableHere
 from ddbproof.conformance.plan import ControlAccess
 
@@ -70,14 +68,4 @@ class EndpointClock:
 
     def _move(self, seconds: float) -> None:
         assert self._control is not None
-        request = urllib.request.Request(  # noqa: S310 - our own control interface
-            f"{self._control.url.rstrip('/')}/_ddbproof/clock",
-            data=json.dumps({"advance_seconds": seconds}).encode(),
-            headers={"x-ddbproof-token": self._control.token},
-        )
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            with opener.open(request, timeout=10):
-                pass
-        except (urllib.error.URLError, OSError) as error:
-            raise Inconclusive(f"the endpoint's clock could not be moved: {error}") from error
+        command(self._control, "clock", {"advance_seconds": seconds}, purpose="moved in time")
