@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbproof.reference_impl.cluster.clock import Clock
+from ddbproof.reference_impl.cluster.network import Network
+from ddbproof.reference_impl.cluster.scheduler import Scheduler
 from ddbproof.reference_impl.control.interface import PREFIX, ControlInterface
 from ddbproof.reference_impl.options import EndpointOptions
 
@@ -23,7 +25,9 @@ class Control:
 
     def __init__(self) -> None:
         self.clock = Clock(frozen_at_milliseconds=NOW_SECONDS * 1000)
-        self.interface = ControlInterface(self.clock, EndpointOptions(seed=7), TOKEN)
+        options = EndpointOptions(seed=7)
+        self.network = Network(options.regions, Scheduler(), self.clock)
+        self.interface = ControlInterface(self.clock, self.network, options, TOKEN)
 
     def ask(
         self,
@@ -156,3 +160,24 @@ def test_a_bug_in_a_command_is_logged_and_not_shown(
 def test_any_request_with_the_token_is_answered(method: str, name: str, raw: bytes) -> None:
     """Never an internal error."""
     assert Control().ask(method, name, raw=raw)[0] in (200, 400, 404)
+
+
+def test_a_region_can_be_cut_off_and_healed(control: Control) -> None:
+    """Both answer with what is cut off; the state shows it too."""
+    isolated = {"isolated": ["eu-west-1"], "waiting_changes": 0}
+    assert control.ask("POST", "faults", {"isolate": "eu-west-1"}) == (200, isolated)
+    assert control.ask("GET", "state")[1]["faults"] == isolated
+    healed = control.ask("POST", "faults", {"heal": "eu-west-1"})
+    assert healed == (200, {"isolated": [], "waiting_changes": 0})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{}, {"isolate": "mars-1"}, {"isolate": 7}, {"isolate": "eu-west-1", "heal": "eu-west-1"}, {"x": 1}],
+)
+def test_a_fault_that_does_not_exist_is_refused_with_a_hint(control: Control, content: Any) -> None:
+    """Nothing is cut off by mistake."""
+    status, answer = control.ask("POST", "faults", content)
+    assert status == 400
+    assert answer["hint"]
+    assert control.network.isolated == []

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from ddbproof.reference_impl.cluster.clock import Clock
+from ddbproof.reference_impl.cluster.network import Network
+from ddbproof.reference_impl.cluster.scheduler import Scheduler
 from ddbproof.reference_impl.context import CallContext
 from ddbproof.reference_impl.control.interface import ControlInterface
 from ddbproof.reference_impl.options import EndpointOptions
@@ -39,7 +41,10 @@ class Exchange:
     def __init__(self, messages: Iterable[dict[str, Any]], **scope: Any) -> None:
         clock = Clock(frozen_at_milliseconds=1_800_000_000_000)
         options = EndpointOptions()
-        app = application(Gateway(Echo(), options, clock), ControlInterface(clock, options, "t" * 20))
+        network = Network(options.regions, Scheduler(), clock)
+        app = application(
+            Gateway(Echo(), options, clock), ControlInterface(clock, network, options, "t" * 20)
+        )
         self.sent: list[dict[str, Any]] = []
         self.read = 0
         waiting = iter(messages)

@@ -88,9 +88,10 @@ class _Worker:
         self._began = time.monotonic()
         self.connection.send(None if test is None else test.test)
 
-    def end(self, deadline: float) -> None:
-        """End the process: asked, and told at the deadline."""
-        self._process.terminate()
+    def end(self, deadline: float, *, ask: bool) -> None:
+        """See the process end: asked if need be, and told at the deadline."""
+        if ask:
+            self._process.terminate()
         self._process.join(max(0.0, deadline - time.monotonic()))
         if self._process.is_alive():
             self._process.kill()
@@ -194,7 +195,7 @@ class _Crew:
         if worker.test is not None:
             reason = f"the process that ran this test ended with {worker.exit_code}"
             self._report(worker.test, Verdict.ERROR, reason)
-        worker.end(time.monotonic() + _GRACE_SECONDS)
+        worker.end(time.monotonic() + _GRACE_SECONDS, ask=False)
 
     def _report(self, test: SelectedTest, verdict: Verdict, reason: str) -> None:
         records = [
@@ -209,7 +210,7 @@ class _Crew:
         """Every process ends, whatever it is at."""
         deadline = time.monotonic() + _GRACE_SECONDS
         while self._workers:
-            self._workers.pop().end(deadline)
+            self._workers.pop().end(deadline, ask=True)
 
 
 class _Told:
@@ -246,6 +247,8 @@ def _main(connection: Connection, plan: Plan, suite_directory: Path) -> None:
         os._exit(1)
     except Exception as error:
         connection.send(("problem", repr(error)))
+    # From here on there is nothing to clean up.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     connection.close()
 
 

@@ -84,7 +84,8 @@ def serve(
     """
     endpoint = ReferenceEndpoint(options)
     app = application(
-        Gateway(endpoint, options, endpoint.clock), ControlInterface(endpoint.clock, options, control_token)
+        Gateway(endpoint, options, endpoint.clock),
+        ControlInterface(endpoint.clock, endpoint.cluster.network, options, control_token),
     )
     # Records live long and hold no cycles; collecting them again and again only costs time (hotpath.md).
     gc.set_threshold(50_000, 20, 100)

@@ -6,8 +6,9 @@ applied there `replication_delay_seconds` later, if its version supersedes what 
 because merging is by version, it does not matter what arrives first or twice (GT-21).
 
 Choices where AWS publishes nothing: the delay is constant (an option), the tie-break is the Region's place
-in the list of Regions. Left out: a Region that is cut off, lost or repeated messages (fault injection comes
-with the replicated cluster), and GT-15 (a source table cannot be deleted for 24 hours).
+in the list of Regions. A Region can be cut off (`network`); changes of settings reach it nevertheless. Left
+out: lost or repeated messages (they come with the replicated cluster), and GT-15 (a source table cannot be
+deleted for 24 hours).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import random
 import uuid
 
 from ddbproof.reference_impl.cluster.clock import Clock
+from ddbproof.reference_impl.cluster.network import Network
 from ddbproof.reference_impl.cluster.records import BackupRecord, Replica, TableRecord
 from ddbproof.reference_impl.cluster.region import Region
 from ddbproof.reference_impl.cluster.scheduler import Scheduler
@@ -31,6 +33,7 @@ class Cluster:
         self.clock = clock
         self.random = random.Random(options.seed)  # noqa: S311 - reproducible identifiers, not secrets
         self.scheduler = Scheduler()
+        self.network = Network(options.regions, self.scheduler, clock)
         self.regions = {
             name: Region(name, number, self._offer) for number, name in enumerate(options.regions)
         }
@@ -74,9 +77,11 @@ class Cluster:
             return
         due_milliseconds = entry.instant_milliseconds + self.replication_delay_milliseconds
         for other, sibling in self.members(region, record):
-            self._send(other, sibling.table_id, entry, due_milliseconds)
+            self._send(region, other, sibling.table_id, entry, due_milliseconds)
 
-    def _send(self, destination: Region, table_id: str, entry: Entry, due_milliseconds: int) -> None:
+    def _send(
+        self, source: Region, destination: Region, table_id: str, entry: Entry, due_milliseconds: int
+    ) -> None:
         def deliver(at_milliseconds: int) -> None:
             # The replica may have been removed while the change was under way.
             if destination.table_by_id(table_id) is not None:
@@ -84,7 +89,7 @@ class Cluster:
                     entry.key, entry.item, entry.size_bytes, entry.version, at_milliseconds
                 )
 
-        self.scheduler.at(due_milliseconds, deliver)
+        self.network.deliver((source.name, destination.name), due_milliseconds, deliver)
 
     def add_replica(
         self, region: Region, record: TableRecord, destination: Region, now_milliseconds: int
@@ -119,7 +124,11 @@ class Cluster:
                 updating_until_milliseconds=active_at,
             )
         sources = [(other, member.table_id) for other, member in members]
-        self.scheduler.at(active_at, lambda at: self._fill(destination, copy.table_id, sources, at))
+        self.network.deliver(
+            (destination.name, *(source.name for source, _ in sources)),
+            active_at,
+            lambda at: self._fill(destination, copy.table_id, sources, at),
+        )
         changed = region.table_by_id(record.table_id)
         assert changed is not None
         return changed
