@@ -16,7 +16,7 @@ from ddbproof.conformance.kit.claim import claims_of
 from ddbproof.model.claims import Check, EvidenceKind, collect, load_registry
 
 FILES = sorted(SUITE_DIRECTORY.glob("*.py"))
-FIXTURES = {"here", "elsewhere", "third", "clock", "seen", "exchanges"}
+FIXTURES = {"here", "elsewhere", "third", "clock", "seen", "exchanges", "faults"}
 # What a test may import of ours and of others; nothing that waits, guesses or reaches past the client.
 ALLOWED_IMPORTS = {
     "__future__",
@@ -26,6 +26,7 @@ ALLOWED_IMPORTS = {
     "datetime",
     "ddbproof.conformance.kit",
     "ddbproof.conformance.kit.clock",
+    "ddbproof.conformance.kit.faults",
     "ddbproof.conformance.kit.tables",
     "ddbproof.reports.schema",
     "json",

@@ -202,7 +202,7 @@ class JudgePlugin:
             self.unreachable = (
                 f"the endpoint stopped answering: {self._timeouts_in_a_row} tests in a row timed out"
             )
-        if not isinstance(error, CONNECTION_ERRORS):
+        if not isinstance(error, CONNECTION_ERRORS) or self.unreachable is not None:
             return
         for region, url in self._plan.target.endpoints.items():
             parts = urlsplit(url)

@@ -17,8 +17,8 @@ from typing import Any
 
 from ddbproof.conformance.errors import ReportPlaceError, SelectionError
 from ddbproof.conformance.judge import Judgement, judge
-from ddbproof.conformance.observer import Observer, SelectedTest, Silent
 from ddbproof.conformance.known_failures import KnownFailures
+from ddbproof.conformance.observer import Observer, SelectedTest, Silent
 from ddbproof.conformance.plan import Plan, Target
 from ddbproof.conformance.provenance import commit, utc_now, versions
 from ddbproof.conformance.targets.preflight import preflight

@@ -109,6 +109,9 @@ class Endpoint(Protocol):
     def call(self, region: str, operation: str, parameters: Document) -> Answer:
         """One signed call, past the relay; no defect sees it."""
 
+    def isolated(self) -> tuple[str, ...]:
+        """The Regions that are cut off now; none where the endpoint cannot be asked."""
+
 
 class Defect:
     """A planted defect. Subclasses say what they break and override `request` or `response`.

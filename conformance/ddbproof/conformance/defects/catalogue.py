@@ -9,7 +9,16 @@ from __future__ import annotations
 import contextlib
 from difflib import get_close_matches
 
-from ddbproof.conformance.defects import backups, items, recovery, replicas, restores, tables, wire
+from ddbproof.conformance.defects import (
+    backups,
+    faults,
+    items,
+    recovery,
+    replicas,
+    restores,
+    tables,
+    wire,
+)
 from ddbproof.conformance.defects.base import Defect
 from ddbproof.conformance.defects.relay import relayed
 from ddbproof.conformance.plan import Target
@@ -26,7 +35,16 @@ class Identity(Defect):
 
 DEFECTS: dict[str, type[Defect]] = {
     defect.name: defect
-    for area in (restores, recovery, backups, replicas, items, tables, wire)
+    for area in (
+        restores,
+        recovery,
+        backups,
+        replicas,
+        items,
+        tables,
+        wire,
+        faults,
+    )
     for defect in area.DEFECTS
 }
 

@@ -54,6 +54,16 @@ class Upstream:
         headers = signed_headers(url, region, self._target.credentials, operation, body)
         return self.forward(region, "POST", "/", headers, body)
 
+    def isolated(self) -> tuple[str, ...]:
+        """The Regions that are cut off now, as the control interface of the reference endpoint says."""
+        control = self._target.control
+        if control is None:
+            return ()
+        connection, _ = self._connection(control.url)
+        connection.request("GET", "/_ddbproof/state", headers={"x-ddbproof-token": control.token})
+        with connection.getresponse() as response:
+            return tuple(json.loads(response.read())["faults"]["isolated"])
+
     def forward(self, region: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send a request as it is. Raises OSError or HTTPException if the endpoint does not answer."""
         for attempt in (1, 2):

@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 from ddbproof.conformance.kit.clock import EndpointClock
 from ddbproof.conformance.kit.outcomes import (
+    CONNECTION_ERRORS,
     Inconclusive,
     Unsupported,
     Violation,
@@ -167,6 +169,8 @@ class preparing:  # noqa: N801 - read as a word in `with preparing():`
             if says_nothing(error):
                 raise Inconclusive(describe(error)) from error
             raise Inconclusive(f"could not prepare: {describe(error)}") from error
+        if isinstance(error, ResponseParserError):
+            raise Inconclusive(f"could not prepare, an answer is unreadable: {error}") from error
 
 
 class TableHandle:
@@ -182,6 +186,18 @@ class TableHandle:
     def put(self, key: str, value: str, **more: Any) -> None:
         """Put an item with partition key `key` and attribute `v` = `value`."""
         self.client.put_item(TableName=self.name, Item={"pk": {"S": key}, "v": {"S": value}, **more})
+
+    def try_put(self, key: str, value: str) -> bool:
+        """As `put`, to an endpoint that may be down: whether it was answered 200. Other refusals are raised."""
+        try:
+            self.put(key, value)
+        except CONNECTION_ERRORS:
+            return False
+        except ClientError as error:
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
+                return False
+            raise
+        return True
 
     def delete(self, key: str) -> None:
         """Delete the item with partition key `key`."""

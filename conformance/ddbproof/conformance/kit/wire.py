@@ -8,6 +8,7 @@ retries a little, as an application would. What is remembered has no headers, he
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections import deque
 from typing import Any
@@ -17,6 +18,7 @@ import botocore.session
 from botocore.config import Config
 
 from ddbproof.conformance.kit.outcomes import Inconclusive
+from ddbproof.conformance.kit.readable import UnreadableAnswerError, check_answer
 from ddbproof.conformance.plan import Target
 from ddbproof.reports.schema import Exchange
 
@@ -87,27 +89,36 @@ class Wire:
             ),
         )
 
-        def before(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+        # A call is made and its answer read by one thread, and several threads may share the client.
+        asked = threading.local()
+
+        def before(params: dict[str, Any], **_: Any) -> None:
             if self._deadline is not None and time.monotonic() > self._deadline:
                 raise Inconclusive(f"the test took longer than {TEST_SECONDS:.0f} seconds")
             body = params.get("body", b"")
-            context["ddbproof_request"] = _shorten(
-                body.decode(errors="replace") if isinstance(body, bytes) else str(body)
-            )
+            asked.request = _shorten(body.decode(errors="replace") if isinstance(body, bytes) else str(body))
 
-        def after(http_response: Any, model: Any, context: dict[str, Any], **_: Any) -> None:
-            self.exchanges.append(
-                Exchange(
-                    region=region,
-                    operation=model.name,
-                    request=context.get("ddbproof_request", ""),
-                    status=http_response.status_code,
-                    response=_shorten(http_response.text),
+        def remember(operation: str, request: str, status: int, body: bytes) -> None:
+            answer = _shorten(body.decode(errors="replace"))
+            self.exchanges.append(Exchange(region, operation, request, status, answer))
+
+        def after(http_response: Any, model: Any, **_: Any) -> None:
+            remember(model.name, asked.request, http_response.status_code, http_response.content)
+
+        def before_parse(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
+            try:
+                check_answer(operation_model, response_dict)
+            except UnreadableAnswerError:
+                # Nothing comes after this, so it is remembered here.
+                remember(
+                    operation_model.name, asked.request, response_dict["status_code"], response_dict["body"]
                 )
-            )
+                raise
 
-        client.meta.events.register(f"before-call.{client.meta.service_model.service_id.hyphenize()}", before)
-        client.meta.events.register(f"after-call.{client.meta.service_model.service_id.hyphenize()}", after)
+        events = client.meta.events
+        events.register(f"before-call.{client.meta.service_model.service_id.hyphenize()}", before)
+        events.register(f"before-parse.{client.meta.service_model.service_id.hyphenize()}", before_parse)
+        events.register(f"after-call.{client.meta.service_model.service_id.hyphenize()}", after)
         return client
 
 

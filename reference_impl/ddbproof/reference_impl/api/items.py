@@ -19,6 +19,8 @@ from ddbproof.reference_impl.errors import CallerError, ValidationError
 from ddbproof.reference_impl.expressions import (
     Bindings,
     CompiledCondition,
+    CompiledUpdate,
+    UpdateResult,
     compile_condition,
     compile_projection,
     compile_update,
@@ -79,7 +81,7 @@ def put_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     record = usable_table(call, parameters["TableName"])
     validate_item_key(record.key_schema, item)
     key = encode_key(record.key_schema, item)
-    _check_condition(call, record, key, condition, bindings, parameters)
+    check_condition(call, record, key, condition, bindings, parameters)
     return _replace(call, record, parameters, key, encode_item(item), size_bytes)
 
 
@@ -88,7 +90,7 @@ def delete_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     bindings, condition = _replacing("DeleteItem", parameters)
     record = usable_table(call, parameters["TableName"])
     key = key_bytes(record.key_schema, parameters["Key"])
-    _check_condition(call, record, key, condition, bindings, parameters)
+    check_condition(call, record, key, condition, bindings, parameters)
     return _replace(call, record, parameters, key, None, 0)
 
 
@@ -97,7 +99,7 @@ def _replacing(operation: str, parameters: dict[str, Any]) -> tuple[Bindings, Co
     refuse_unbuilt(operation, parameters, _LEGACY)
     if parameters.get("ReturnValues", "NONE") not in ("NONE", "ALL_OLD"):
         raise ValidationError("ReturnValues can only be ALL_OLD or NONE")
-    return _condition(parameters)
+    return condition_of(parameters)
 
 
 def _replace(
@@ -121,20 +123,15 @@ def update_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     refuse_unbuilt("UpdateItem", parameters, _LEGACY)
     text = parameters.get("UpdateExpression")
     update = None if text is None else compile_update(text)
-    bindings, condition = _condition(parameters, update)
+    bindings, condition = condition_of(parameters, update)
     record = usable_table(call, parameters["TableName"])
     schema = record.key_schema
     if update is not None:
         update.check_keys(bindings, schema)
     key = key_bytes(schema, parameters["Key"])
-    old_image = _check_condition(call, record, key, condition, bindings, parameters)
+    old_image = check_condition(call, record, key, condition, bindings, parameters)
     old = None if old_image is None else decode_item(old_image)
-    before = dict(parameters["Key"]) if old is None else old
-    result = None if update is None else update.apply(before, bindings, schema)
-    new = before if result is None else result.new_item
-    size_bytes = item_size(new)
-    if size_bytes > LARGEST_ITEM_BYTES:
-        raise ValidationError("Item size to update has exceeded the maximum allowed size")
+    new, size_bytes, result = updated_item(schema, parameters["Key"], old, update, bindings)
     encoded = encode_item(new)
     call.region.store(record.table_id).write(key, encoded, size_bytes, call.now_milliseconds)
     answer = consumed_capacity(record, parameters, write_units(_size(old_image), size_bytes))
@@ -151,6 +148,22 @@ def update_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     if attributes:
         answer["Attributes"] = attributes
     return answer
+
+
+def updated_item(
+    schema: KeySchema, key: Item, old: Item | None, update: CompiledUpdate | None, bindings: Bindings
+) -> tuple[Item, int, UpdateResult | None]:
+    """The item after an update, its size, and the update's own account; `old` is None where there was none.
+
+    Raises ValidationError where the update does not fit the item, or makes it larger than 400 KB (PART-14).
+    """
+    before = dict(key) if old is None else old
+    result = None if update is None else update.apply(before, bindings, schema)
+    new = before if result is None else result.new_item
+    size_bytes = item_size(new)
+    if size_bytes > LARGEST_ITEM_BYTES:
+        raise ValidationError("Item size to update has exceeded the maximum allowed size")
+    return new, size_bytes, result
 
 
 def key_bytes(schema: KeySchema, key: Item) -> bytes:
@@ -172,7 +185,11 @@ def _size(image: Image | None) -> int:
     return 0 if image is None else image.size_bytes
 
 
-def _condition(parameters: dict[str, Any], *others: Any) -> tuple[Bindings, CompiledCondition | None]:
+def condition_of(parameters: dict[str, Any], *others: Any) -> tuple[Bindings, CompiledCondition | None]:
+    """Names and values of a request, and its condition; `others` are the request's other expressions.
+
+    Raises ValidationError for what can be seen without the item.
+    """
     bindings = Bindings(
         parameters.get("ExpressionAttributeNames"), parameters.get("ExpressionAttributeValues")
     )
@@ -182,7 +199,7 @@ def _condition(parameters: dict[str, Any], *others: Any) -> tuple[Bindings, Comp
     return bindings, condition
 
 
-def _check_condition(
+def check_condition(
     call: Call,
     record: TableRecord,
     key: bytes,
@@ -190,7 +207,10 @@ def _check_condition(
     bindings: Bindings,
     parameters: dict[str, Any],
 ) -> Image | None:
-    """The item as it is; raises ConditionalCheckFailedException when the condition is false for it."""
+    """The item as it is; raises ConditionalCheckFailedException when the condition is false for it.
+
+    The error carries the item when the request asks for that and there is one.
+    """
     image = call.region.store(record.table_id).read(key, consistent=True)
     if condition is not None and not condition.evaluate(
         None if image is None else decode_item(image), bindings

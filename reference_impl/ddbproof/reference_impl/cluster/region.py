@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from ddbproof.reference_impl.cluster.idempotency import ClientTokens
 from ddbproof.reference_impl.cluster.interfaces import TableStore
 from ddbproof.reference_impl.cluster.metadata import (
     BackupPut,
@@ -32,6 +33,7 @@ class Region:
         self.number = number
         self.metadata = Metadata()
         self.archive = Archive()
+        self.client_tokens = ClientTokens()
         self._offer = offer
         self._stores: dict[str, TableStore] = {}
 
