@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ddbproof.reference_impl.api import backups, batches, items, reads, recovery, restores, tables
+from ddbproof.reference_impl.api import (
+    backups,
+    batches,
+    items,
+    reads,
+    recovery,
+    restores,
+    tables,
+    transactions,
+)
 from ddbproof.reference_impl.api.call import Call
 
 Operation = Callable[[Call, dict[str, Any]], dict[str, Any]]
@@ -33,6 +42,8 @@ OPERATIONS: dict[str, Operation] = {
     "RestoreTableFromBackup": restores.restore_table_from_backup,
     "RestoreTableToPointInTime": restores.restore_table_to_point_in_time,
     "Scan": reads.scan,
+    "TransactGetItems": transactions.transact_get_items,
+    "TransactWriteItems": transactions.transact_write_items,
     "UpdateContinuousBackups": recovery.update_continuous_backups,
     "UpdateItem": items.update_item,
     "UpdateTable": tables.update_table,
