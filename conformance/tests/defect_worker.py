@@ -8,6 +8,7 @@ away from the outer one. The clock of the endpoint is moved, so two workers neve
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import json
@@ -22,7 +23,7 @@ from typing import Any
 
 import boto3.session
 
-from ddbproof.conformance.defects import plant
+from ddbproof.conformance.defects import defect_named, plant
 from ddbproof.conformance.judge import judge
 from ddbproof.conformance.kit import polling
 from ddbproof.conformance.observer import Silent
@@ -51,7 +52,10 @@ def judged(target: Target, number: int, order: dict[str, Any]) -> dict[str, Any]
     collecting = Collecting()
     problem = None
     try:
-        with plant(order["defect"], replace(target, hooks=HARMLESS_KILL)) as behind:
+        with contextlib.ExitStack() as stack:
+            needs_copy = defect_named(order["defect"]).needs_copy
+            copy = stack.enter_context(open_target("reference")) if needs_copy else None
+            behind = stack.enter_context(plant(order["defect"], replace(target, hooks=HARMLESS_KILL), copy))
             judge(Plan(behind, 1, f"defect-{number}-", tuple(order["select"])), collecting)
     except Exception:
         problem = traceback.format_exc()

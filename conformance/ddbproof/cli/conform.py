@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import re
 import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -225,23 +224,26 @@ def _judge(wanted: _Wanted) -> int:
 
 def _open(wanted: _Wanted, stack: contextlib.ExitStack) -> Target:
     """The target, behind the planted defect if one is asked for; closed with the stack."""
+    from ddbproof.conformance.defects import defect_named, plant
     from ddbproof.conformance.targets import open_target
 
-    opened = stack.enter_context(
-        open_target(wanted.target, endpoints=wanted.endpoints, profile=wanted.profile, seed=wanted.seed)
-    )
-    return stack.enter_context(_planted(wanted.options.get("defect"), opened))
+    def launch() -> Target:
+        return stack.enter_context(
+            open_target(wanted.target, endpoints=wanted.endpoints, profile=wanted.profile, seed=wanted.seed)
+        )
 
-
-@contextlib.contextmanager
-def _planted(defect: str | None, target: Target) -> Iterator[Target]:
+    opened = launch()
+    defect = wanted.options.get("defect")
     if defect is None:
-        yield target
-        return
-    from ddbproof.conformance.defects import plant
-
-    with plant(defect, target) as behind:
-        yield behind
+        return opened
+    needs_copy = defect_named(defect).needs_copy
+    if needs_copy and wanted.endpoints:
+        raise CommandError(
+            f"The relay {defect} stands in front of two copies of an endpoint",
+            cause="Of one that runs already there is no second copy to be had",
+            hint="Use it with --target",
+        )
+    return stack.enter_context(plant(defect, opened, launch() if needs_copy else None))
 
 
 def _default_directory(target: Target) -> Path:
@@ -290,20 +292,19 @@ def _show_defects() -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from ddbproof.conformance.defects import DEFECTS
+    from ddbproof.conformance.defects import DEFECTS, HARMLESS
 
     table = Table(box=None, pad_edge=False)
     table.add_column("defect", no_wrap=True)
     table.add_column("breaks")
     table.add_column("what is wrong then")
-    for defect in DEFECTS.values():
+    for defect in (*DEFECTS.values(), *HARMLESS.values()):
         table.add_row(defect.name, " ".join(defect.claims), defect.sentence)
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         # Read by a program: one line each, whatever the width.
         console.width = 300
     console.print(table)
-    console.print("identity: the relay without any defect")
     return ExitCode.OK
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ddbproof.conformance.defects.catalogue import DEFECTS, defect_named, plant
+from ddbproof.conformance.defects.catalogue import DEFECTS, HARMLESS, defect_named, plant
 
-__all__ = ["DEFECTS", "defect_named", "plant"]
+__all__ = ["DEFECTS", "HARMLESS", "defect_named", "plant"]

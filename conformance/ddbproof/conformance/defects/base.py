@@ -117,16 +117,22 @@ class Defect:
     """A planted defect. Subclasses say what they break and override `request` or `response`.
 
     `name` is what `--defect` takes, `sentence` says what is broken, `claims` are the claims that the suite
-    must judge `fail` (or `differs`) because of it.
+    must judge `fail` (or `differs`) because of it. One that `needs_copy` stands in front of two endpoints of
+    one kind and is made with both.
     """
 
     name: ClassVar[str]
     sentence: ClassVar[str]
     claims: ClassVar[tuple[str, ...]]
 
+    needs_copy: ClassVar[bool] = False
+
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.lock = threading.Lock()
+
+    def close(self) -> None:
+        """The relay ends; for a defect that does something by itself."""
 
     def request(self, call: Call) -> Call | Answer:
         """What to forward instead of the call, or the answer to give without forwarding."""

@@ -1,7 +1,7 @@
-"""Every planted defect by its name, and `identity`, which breaks nothing.
+"""Every planted defect by its name, and the relays that break nothing.
 
 The suite is tested by them: each claim that it judges has a defect here that it must catch, and behind the
-identity relay nothing may fail.
+harmless relays nothing may fail.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from difflib import get_close_matches
 from ddbproof.conformance.defects import (
     backups,
     faults,
+    harmless,
     items,
+    lag,
     recovery,
     replicas,
     restores,
@@ -23,15 +25,6 @@ from ddbproof.conformance.defects.base import Defect
 from ddbproof.conformance.defects.relay import relayed
 from ddbproof.conformance.plan import Target
 from ddbproof.conformance.targets.errors import UnknownDefectError
-
-
-class Identity(Defect):
-    """Does nothing."""
-
-    name = "identity"
-    sentence = "Nothing is broken: the relay only stands in between"
-    claims = ()
-
 
 DEFECTS: dict[str, type[Defect]] = {
     defect.name: defect
@@ -44,25 +37,29 @@ DEFECTS: dict[str, type[Defect]] = {
         tables,
         wire,
         faults,
+        lag,
     )
     for defect in area.DEFECTS
 }
+HARMLESS: dict[str, type[Defect]] = {relay.name: relay for relay in (*harmless.DEFECTS, lag.LegalLag)}
 
 
 def defect_named(name: str) -> type[Defect]:
-    """The defect of that name; UnknownDefectError with the nearest name if there is none."""
-    if name == Identity.name:
-        return Identity
+    """The defect or harmless relay of that name; UnknownDefectError with the nearest name if there is none."""
+    known = DEFECTS | HARMLESS
     try:
-        return DEFECTS[name]
+        return known[name]
     except KeyError:
-        near = get_close_matches(name, DEFECTS, n=1, cutoff=0.4)
+        near = get_close_matches(name, known, n=1, cutoff=0.4)
         raise UnknownDefectError(
             f"There is no planted defect {name!r}",
             hint=f"Did you mean {near[0]}?" if near else "ddbproof conform --list-defects shows them",
         ) from None
 
 
-def plant(name: str, target: Target) -> contextlib.AbstractContextManager[Target]:
-    """The target behind a relay that commits the defect `name`; its control interface stays direct."""
-    return relayed(target, defect_named(name))
+def plant(name: str, target: Target, copy: Target | None = None) -> contextlib.AbstractContextManager[Target]:
+    """The target behind a relay that commits the defect `name`; its control interface stays direct.
+
+    `copy` is a second endpoint of the same kind, for a defect that needs one.
+    """
+    return relayed(target, defect_named(name), copy)

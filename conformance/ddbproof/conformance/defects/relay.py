@@ -17,7 +17,7 @@ import re
 import socket
 import threading
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
@@ -223,21 +223,28 @@ class RelayFault(Exception):
 
 
 @contextlib.contextmanager
-def relayed(target: Target, make_defect: type[Defect]) -> Iterator[Target]:
-    """The target reached through a relay that commits the defect; the relay is gone afterwards."""
+def relayed(
+    target: Target, make_defect: Callable[..., Defect], copy: Target | None = None
+) -> Iterator[Target]:
+    """The target reached through a relay that commits the defect; the relay is gone afterwards.
+
+    `copy` is another endpoint of the same kind, for a defect that needs one.
+    """
     upstream = Upstream(target)
     faults: list[BaseException] = []
-    members = {"upstream": upstream, "defect": make_defect(upstream), "faults": faults}
+    defect = make_defect(upstream) if copy is None else make_defect(upstream, Upstream(copy))
+    members = {"upstream": upstream, "defect": defect, "faults": faults}
     handler = type("Handler", (_Handler,), members)
     server = _Server(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
         url = f"http://127.0.0.1:{server.server_address[1]}"
-        yield replace(target, endpoints=dict.fromkeys(target.endpoints, url), defect=make_defect.name)
+        yield replace(target, endpoints=dict.fromkeys(target.endpoints, url), defect=defect.name)
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
+        defect.close()
     if faults:
-        raise RelayFault(f"The defect {make_defect.name!r} failed {len(faults)} times") from faults[0]
+        raise RelayFault(f"The defect {defect.name!r} failed {len(faults)} times") from faults[0]

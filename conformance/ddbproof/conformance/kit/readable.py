@@ -15,7 +15,7 @@ from botocore.model import Shape
 from botocore.parsers import ResponseParserError
 
 _SHOWN_CHARACTERS = 120
-_KINDS: dict[str, type] = {"structure": dict, "map": dict, "list": list}
+_KINDS: dict[str, type[Any]] = {"structure": dict, "map": dict, "list": list}
 _DEEPEST = 12
 
 

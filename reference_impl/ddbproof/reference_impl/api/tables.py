@@ -20,7 +20,7 @@ from ddbproof.reference_impl.api.call import (
     table_arn,
     table_name,
 )
-from ddbproof.reference_impl.api.capacity import capacity_of
+from ddbproof.reference_impl.api.capacity import capacity_of, refuse_lower_warm_throughput
 from ddbproof.reference_impl.api.describe import table_description
 from ddbproof.reference_impl.cluster.records import TableRecord
 from ddbproof.reference_impl.errors import CallerError, NotBuiltError, ValidationError
@@ -40,7 +40,6 @@ _UNBUILT_AT_CREATION = (
 _UNBUILT_IN_UPDATE = (
     "GlobalSecondaryIndexUpdates",
     "OnDemandThroughput",
-    "WarmThroughput",
     "GlobalTableWitnessUpdates",
     "GlobalTableSettingsReplicationMode",
 )
@@ -100,9 +99,9 @@ def update_table(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     """UpdateTable: capacity, table class, deletion protection, replicas."""
     refuse_unbuilt("UpdateTable", parameters, _UNBUILT_IN_UPDATE)
     _refuse_switched_on("UpdateTable", parameters)
-    if parameters.get("MultiRegionConsistency", "EVENTUAL") != "EVENTUAL":
-        raise NotBuiltError("UpdateTable with MultiRegionConsistency STRONG")
     record = existing_table(call, parameters["TableName"])
+    replicas.check_mode(record, parameters)
+    refuse_lower_warm_throughput(record, parameters)
     _check_changeable(call, record)
     changes = _setting_changes(call, record, parameters)
     replica_updates = parameters.get("ReplicaUpdates")
