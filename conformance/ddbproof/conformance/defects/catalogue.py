@@ -19,6 +19,7 @@ from ddbproof.conformance.defects import (
     replicas,
     restores,
     tables,
+    transactions,
     wire,
 )
 from ddbproof.conformance.defects.base import Defect
@@ -35,6 +36,7 @@ DEFECTS: dict[str, type[Defect]] = {
         replicas,
         items,
         tables,
+        transactions,
         wire,
         faults,
         lag,

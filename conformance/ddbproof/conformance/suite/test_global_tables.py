@@ -2,7 +2,8 @@
 
 Lag is lawful: everything is polled with a bound. A target that keeps one copy for all Regions would pass a
 naive test, so a Region without a replica is looked at too. Where a replica is only the ground a test stands
-on, not getting one says nothing about its claim. Not here: strong mode, isolation of a Region.
+on, not getting one says nothing about its claim. What one Region promises its own clients, and the mode
+itself, are in test_eventual_mode. Not here: strong mode, isolation of a Region.
 """
 
 from __future__ import annotations
@@ -246,13 +247,15 @@ def test_describe_table_shows_the_replicas(here: RegionHandle, elsewhere: Region
         assert version == VERSION, f"GlobalTableVersion in {side.region.name} is {version}, not {VERSION}"
 
 
-@claim("GT-01")
-def test_a_region_has_one_replica_at_most(here: RegionHandle, elsewhere: RegionHandle) -> None:
+@claim("GT-01", "AP-12")
+def test_a_region_has_one_replica_at_most(
+    here: RegionHandle, elsewhere: RegionHandle, seen: dict[str, str]
+) -> None:
     """A second replica in the same Region is refused, and DescribeTable goes on listing one there."""
     table = here.new_table()
     table.add_replica(elsewhere)
     # Which code the refusal has is published nowhere (AP-12).
-    refused(
+    seen["code that refuses a second replica"] = refused(
         here.client.update_table,
         what=f"a second replica in {elsewhere.name}",
         TableName=table.name,

@@ -1,12 +1,53 @@
-"""Restores of both kinds: where they go and what comes along. Which data they bring is in test_recovery and
-test_backups. Not here: indexes, encryption, restores from another Region.
+"""Restores of both kinds: where they go, also in another Region, and that whole items arrive.
+
+Which data of which instant they bring is in test_recovery and test_backups, which settings in
+test_restore_settings. A restore into another Region is a feature that not every endpoint has: whoever refuses
+it does not break a promise. Not here: indexes, encryption keys.
 """
 
 from __future__ import annotations
 
-from ddbproof.conformance.kit import Inconclusive, Violation, claim, refused, until
-from ddbproof.conformance.kit.clock import EndpointClock
-from ddbproof.conformance.kit.tables import PATIENCE_SECONDS, RegionHandle
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ddbproof.conformance.kit import (
+    Inconclusive,
+    NotTestableHere,
+    Unsupported,
+    Violation,
+    claim,
+    refused,
+    until,
+)
+from ddbproof.conformance.kit.clock import GUARD_SECONDS, EndpointClock
+from ddbproof.conformance.kit.tables import DESCRIBING_SECONDS, PATIENCE_SECONDS, RegionHandle, TableHandle
+
+WHOLE_ITEM: dict[str, Any] = {
+    "text": {"S": "é\u4e16\U0001f600"},
+    "empty": {"S": ""},
+    "number": {"N": "-12345678901234567890.123456789012345678"},
+    "small": {"N": "1E-130"},
+    "bytes": {"B": b"\x00\xff\x80"},
+    "yes": {"BOOL": True},
+    "nothing": {"NULL": True},
+    "texts": {"SS": ["a", "b", "é"]},
+    "numbers": {"NS": ["-1", "0", "2.5"]},
+    "binaries": {"BS": [b"\x00", b"\x01\x02"]},
+    "list": {"L": [{"S": "x"}, {"L": []}, {"M": {}}, {"NULL": True}]},
+    "map": {"M": {"deep": {"M": {"er": {"L": [{"N": "7"}, {"B": b"\x01"}]}}}}},
+}
+
+
+def without_order(value: Any) -> Any:
+    """An attribute value in which sets are in one order, for comparing."""
+    if isinstance(value, dict):
+        return {
+            name: sorted(inner) if name in ("SS", "NS", "BS") else without_order(inner)
+            for name, inner in value.items()
+        }
+    return [without_order(inner) for inner in value] if isinstance(value, list) else value
 
 
 @claim("RS-01")
@@ -122,4 +163,129 @@ def test_a_table_restored_from_a_global_table_is_in_none(here: RegionHandle, els
     restored.put("b", "two")
     assert elsewhere.table(restored.name).status() is None, (
         f"the table restored in {here.name} can be seen in {elsewhere.name}"
+    )
+
+
+@claim("RS-09", consistency=True)
+def test_writes_during_a_restore_do_not_show_in_it(here: RegionHandle, clock: EndpointClock) -> None:
+    """What is written to the source after the restore was requested, and before it is done, is not in it."""
+    table = here.new_table(recovery=True)
+    clock.pass_seconds(GUARD_SECONDS + 1)
+    table.put("a", "before")
+    table.put("b", "before")
+    instant = clock.mark()
+    need_restorable(table, instant)
+    restored = here.table(here.names.new("restored"))
+    here.client.restore_table_to_point_in_time(
+        SourceTableName=table.name, TargetTableName=restored.name, RestoreDateTime=instant
+    )
+    table.put("a", "during")
+    table.delete("b")
+    table.put("c", "during")
+    restored.wait_until_active()
+    found = restored.contents()
+    assert found == {"a": "before", "b": "before"}, (
+        f"the source held a and b, and was written to while it was being restored; the restored table holds {found}"
+    )
+
+
+def need_restorable(table: TableHandle, instant: Any) -> None:
+    """What a test stands on: that `instant` lies in the table's window by now."""
+    if not table.make_restorable(instant):
+        raise NotTestableHere("an instant can be restored only after minutes, and this clock cannot be moved")
+
+
+@claim("RS-12")
+def test_a_restored_table_has_the_keys_and_the_whole_items_of_its_source(here: RegionHandle) -> None:
+    """Key schema and key types are those of the source; an item with every type of attribute comes back whole."""
+    table = here.new_table(sort_type="B")
+    key: dict[str, Any] = {"pk": {"S": "a"}, "sk": {"B": b"\xff\x00"}}
+    here.client.put_item(TableName=table.name, Item={**key, **WHOLE_ITEM})
+
+    def item_of(side: TableHandle) -> Any:
+        return without_order(
+            here.client.get_item(TableName=side.name, Key=key, ConsistentRead=True).get("Item", {})
+        )
+
+    restored = here.restore_from_backup(table.back_up())
+    for member in ("KeySchema", "AttributeDefinitions"):
+        kept, wanted = (sorted(side.describe().get(member, []), key=str) for side in (restored, table))
+        assert kept == wanted, f"{member} of the source is {wanted}, of the restored table {kept}"
+    source, found = item_of(table), item_of(restored)
+    changed = sorted(name for name in {*source, *found} if source.get(name) != found.get(name))
+    assert not changed, (
+        f"of an item with {len(source)} attributes, {len(changed)} are not the same in the restored table: "
+        f"{changed[0]} is {found.get(changed[0])}, in the source {source.get(changed[0])}"
+    )
+
+
+def into_another_region(restore: Callable[..., Any], **arguments: Any) -> None:
+    """Ask for a restore whose source is in another Region; Unsupported where that is refused."""
+    try:
+        restore(SSESpecificationOverride={"Enabled": False}, **arguments)
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        if status >= 500 or code in ("LimitExceededException", "ThrottlingException"):
+            raise
+        raise Unsupported(f"a restore from another Region is refused with {code}") from error
+
+
+def need_to_be_there(restored: TableHandle, elsewhere: RegionHandle, here: RegionHandle) -> None:
+    """Asserts that a restore requested in `elsewhere` made its table there and not in the source's Region."""
+    made = until(lambda: restored.status() is not None, seconds=DESCRIBING_SECONDS)
+    assert made, f"a restore requested in {elsewhere.name} was answered 200, and made no table there"
+    restored.wait_until_active()
+    status = here.table(restored.name).status()
+    assert status is None, f"a restore requested in {elsewhere.name} made a table in {here.name}"
+
+
+@claim("PI-18")
+def test_a_point_in_time_is_restored_into_another_region(
+    here: RegionHandle, elsewhere: RegionHandle, clock: EndpointClock
+) -> None:
+    """Asked for in the destination with SourceTableArn, the table is made there; without an encryption override, not."""
+    table = here.new_table(recovery=True)
+    clock.pass_seconds(GUARD_SECONDS + 1)
+    table.put("a", "one")
+    instant = clock.mark()
+    need_restorable(table, instant)
+    source = {"SourceTableArn": table.describe().get("TableArn", ""), "RestoreDateTime": instant}
+    restored = elsewhere.table(elsewhere.names.new("restored"))
+    into_another_region(
+        elsewhere.client.restore_table_to_point_in_time, TargetTableName=restored.name, **source
+    )
+    need_to_be_there(restored, elsewhere, here)
+    found = restored.contents()
+    assert found == {"a": "one"}, (
+        f"the source in {here.name} holds a: one, restored in {elsewhere.name} {found}"
+    )
+    refused(
+        elsewhere.client.restore_table_to_point_in_time,
+        what="a restore from another Region without SSESpecificationOverride",
+        TargetTableName=elsewhere.names.new("restored"),
+        **source,
+    )
+
+
+@claim("PI-19")
+def test_a_backup_is_restored_into_another_region(here: RegionHandle, elsewhere: RegionHandle) -> None:
+    """Asked for in the destination with the backup's ARN, the table is made there; without encryption override, not."""
+    table = here.new_table()
+    table.put("a", "one")
+    arn = table.back_up()
+    restored = elsewhere.table(elsewhere.names.new("restored"))
+    into_another_region(
+        elsewhere.client.restore_table_from_backup, TargetTableName=restored.name, BackupArn=arn
+    )
+    need_to_be_there(restored, elsewhere, here)
+    found = restored.contents()
+    assert found == {"a": "one"}, (
+        f"the backup in {here.name} holds a: one, restored in {elsewhere.name} {found}"
+    )
+    refused(
+        elsewhere.client.restore_table_from_backup,
+        what="a restore of a backup from another Region without SSESpecificationOverride",
+        TargetTableName=elsewhere.names.new("restored"),
+        BackupArn=arn,
     )

@@ -83,7 +83,9 @@ def test_tables_are_listed_page_by_page(here: RegionHandle, seen: dict[str, str]
     until(lambda: mine <= set(names(100)), seconds=DESCRIBING_SECONDS)
     everything = names(100)
     missing = sorted(mine - set(everything))
-    assert not missing, f"{len(missing)} of 3 tables that are ACTIVE are not listed, for example {missing[:1]}"
+    assert not missing, (
+        f"{len(missing)} of 3 tables that are ACTIVE are not listed, for example {missing[:1]}"
+    )
     # Three pages or four, however many tables others have here.
     limit = max(1, min(100, (len(everything) - 1) // 3))
     pages = pages_of_tables(here, limit)
@@ -172,7 +174,9 @@ def test_a_table_goes_by_its_arn_as_well(here: RegionHandle) -> None:
     key = here.names.key()
     here.client.put_item(TableName=arn, Item={"pk": {"S": key}, "v": {"S": "by ARN"}})
     found = table.get(key)
-    assert found == "by ARN", f"an item put by the table's ARN was answered 200 and is read by name as {found}"
+    assert found == "by ARN", (
+        f"an item put by the table's ARN was answered 200 and is read by name as {found}"
+    )
 
 
 @claim("CTL-11")

@@ -120,7 +120,9 @@ def test_a_new_table_is_described_sooner_or_later(here: RegionHandle, seen: dict
         assert first in ("CREATING", "ACTIVE"), f"DescribeTable shows a table made just now as {first}"
     seen["DescribeTable right after CreateTable"] = first
     described = until(lambda: table.status() is not None, seconds=PATIENCE_SECONDS)
-    assert described, f"{PATIENCE_SECONDS:.0f} seconds after CreateTable, DescribeTable does not know the table"
+    assert described, (
+        f"{PATIENCE_SECONDS:.0f} seconds after CreateTable, DescribeTable does not know the table"
+    )
 
 
 @claim("CTL-06")
@@ -134,9 +136,11 @@ def test_a_table_made_again_is_a_new_one(here: RegionHandle) -> None:
         raise Inconclusive("could not prepare: the table could not be deleted")
     again = here.new_table(name=table.name)
     found = again.contents()
-    assert found == {}, f"a table made under the name of a deleted one holds {found}, written before the deletion"
+    assert found == {}, (
+        f"a table made under the name of a deleted one holds {found}, written before the deletion"
+    )
     after = again.describe().get("TableId")
-    assert before and after, f"DescribeTable shows the TableIds {before} and {after}"
+    assert None not in (before, after), f"DescribeTable shows the TableIds {before} and {after}"
     assert before != after, f"a table made under the name of a deleted one has its TableId {before}"
 
 

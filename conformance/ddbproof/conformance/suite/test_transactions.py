@@ -3,13 +3,13 @@
 A conflict of transactions that run at the same time is lawful wherever it is documented, so a cancelled
 attempt never fails a target here; only what was told, read or left behind can. Where several actions of one
 transaction fail, the documentation does not say whether each one's reason is told; so a test lets one fail.
-Not here: TransactionConflictException, which no client can provoke at will (TX-05), and how changes reach
-streams and backups (TX-06, which promises nothing).
+What a transaction reads is judged in test_transactional_reads. Not here: TransactionConflictException, which
+no client can provoke at will (TX-05), and how changes reach streams and backups (TX-06 promises nothing).
 """
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -21,9 +21,7 @@ from ddbproof.conformance.kit.tables import RegionHandle, TableHandle
 MOST_ACTIONS = 100
 # Ten of these are below 4 MB and eleven above it, whether a megabyte is 1000 or 1024 kilobytes.
 LARGE = "x" * 380 * 1024
-ROUNDS = 20
-SNAPSHOT_WRITES = 60
-READERS = 3
+ROUNDS = 40
 EXISTS, ABSENT = "attribute_exists(pk)", "attribute_not_exists(pk)"
 
 
@@ -68,14 +66,17 @@ def keys(here: RegionHandle, count: int) -> list[str]:
 
 def reasons(here: RegionHandle, *actions: dict[str, Any], what: str) -> list[dict[str, Any]]:
     """The reasons with which the transaction is cancelled, as it must be."""
-    try:
-        here.client.transact_write_items(TransactItems=list(actions))
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "TransactionCanceledException":
+    found: list[dict[str, Any]] = []
+
+    def send(**arguments: Any) -> None:
+        try:
+            here.client.transact_write_items(**arguments)
+        except ClientError as error:
+            found[:] = error.response.get("CancellationReasons", [])
             raise
-        found: list[dict[str, Any]] = error.response.get("CancellationReasons", [])
-        return found
-    raise AssertionError(f"{what} was answered 200; it must be cancelled")
+
+    refused(send, "TransactionCanceledException", what=what, TransactItems=list(actions))
+    return found
 
 
 @claim("TX-01")
@@ -142,18 +143,13 @@ def test_a_transaction_takes_effect_completely(here: RegionHandle) -> None:
 def without_effect(here: RegionHandle, broken: dict[str, Any], what: str) -> None:
     """Asserts that a put, an update and a delete with `broken` before, between or behind them are not done."""
     table, (new, updated, deleted) = here.shared_table(), keys(here, 3)
-    table.put(updated, "before")
-    table.put(deleted, "before")
+    here.client.transact_write_items(
+        TransactItems=[put(table, updated, "before"), put(table, deleted, "before")]
+    )
     for position in range(4):
         actions = [put(table, new, "after"), update(table, updated, "after"), delete(table, deleted)]
         actions.insert(position, broken)
-        refused(
-            here.client.transact_write_items,
-            "TransactionCanceledException",
-            "ValidationException",
-            what=f"a transaction with {what}",
-            TransactItems=actions,
-        )
+        refused(here.client.transact_write_items, what=f"a transaction with {what}", TransactItems=actions)
         found = [table.get(key) for key in (new, updated, deleted)]
         assert found == [None, "before", "before"], (
             f"a transaction was refused for {what} at place {position + 1}, and yet a part of it is done: "
@@ -337,74 +333,6 @@ def test_the_reasons_of_a_cancelled_transaction_follow_its_actions(
     seen["reasons told where two actions fail"] = "one" if told == 1 else "both"
 
 
-@claim("TX-07", consistency=True)
-def test_a_transactional_read_never_shows_a_part_of_a_transaction(here: RegionHandle) -> None:
-    """Two items that only transactions change, always to the same value, are always read with the same value."""
-    table, (one, other) = here.shared_table(), keys(here, 2)
-
-    def write(value: str) -> bool:
-        try:
-            here.client.transact_write_items(TransactItems=[put(table, one, value), put(table, other, value)])
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "TransactionCanceledException":
-                raise
-            return False
-        return True
-
-    def write_all() -> str:
-        return [value for value in map(str, range(SNAPSHOT_WRITES)) if write(value)][-1:][0]
-
-    def read() -> list[str | None]:
-        try:
-            answer = here.client.transact_get_items(TransactItems=[get(table, one), get(table, other)])
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "TransactionCanceledException":
-                raise
-            return []
-        return [response.get("Item", {}).get("v", {}).get("S") for response in answer["Responses"]]
-
-    def read_while(writer: Future[str]) -> list[list[str | None]]:
-        found = [read()]
-        while not writer.done():
-            found.append(read())
-        return found
-
-    assert write("first"), "a transaction that nothing competes with was cancelled"
-    with ThreadPoolExecutor(1 + READERS) as pool:
-        writer = pool.submit(write_all)
-        readers = [pool.submit(read_while, writer) for _ in range(READERS)]
-        last = writer.result()
-        found = [values for reader in readers for values in reader.result() if values]
-    torn = [values for values in found if len(set(values)) != 1 or len(values) != 2]
-    assert not torn, (
-        f"{len(torn)} of {len(found)} transactional reads show a part of a transaction: {torn[0]}"
-    )
-    final = read()
-    assert final == [last, last], f"the last transaction wrote {last}, and a transactional read shows {final}"
-    if len(found) < READERS:
-        raise Inconclusive(f"only {len(found)} transactional reads were not cancelled")
-
-
-@claim("TX-08")
-def test_a_transactional_read_answers_in_the_order_of_its_request(here: RegionHandle) -> None:
-    """There is one entry for each item in the order asked for, and one without an item for what is not there."""
-    table, sorted_table, (one, other, absent) = here.shared_table(), here.shared_table("S"), keys(here, 3)
-    table.put(one, "one")
-    item = {"pk": {"S": other}, "sk": {"S": "s"}, "v": {"S": "other"}, "w": {"S": "not asked for"}}
-    here.client.put_item(TableName=sorted_table.name, Item=item)
-    projected = {
-        "TableName": sorted_table.name,
-        "Key": {"pk": {"S": other}, "sk": {"S": "s"}},
-        "ProjectionExpression": "v",
-    }
-    asked = [get(table, one), get(table, absent), {"Get": projected}]
-    wanted = [{"pk": {"S": one}, "v": {"S": "one"}}, None, {"v": {"S": "other"}}]
-    for actions, expected in ((asked, wanted), (asked[::-1], wanted[::-1])):
-        answer = here.client.transact_get_items(TransactItems=actions)
-        found = [(response or {}).get("Item") or None for response in answer.get("Responses", [])]
-        assert found == expected, f"of a transactional read of {expected}, the entries are {found}"
-
-
 @claim("TX-09")
 def test_a_condition_check_cancels_and_changes_nothing(here: RegionHandle) -> None:
     """A check that holds leaves its item as it is, also where there is none; one that does not, cancels."""
@@ -418,16 +346,9 @@ def test_a_condition_check_cancels_and_changes_nothing(here: RegionHandle) -> No
         f"the three items hold {found}"
     )
     for broken in (check(table, here_item, ABSENT), check(table, absent, EXISTS)):
-        codes = [
-            reason.get("Code")
-            for reason in reasons(
-                here,
-                put(table, new, "second"),
-                broken,
-                what="a transaction with a condition check that does not hold",
-            )
-        ]
-        assert codes == ["None", "ConditionalCheckFailed"], f"the codes of the reasons are {codes}"
+        what = "a transaction with a condition check that does not hold"
+        codes = [reason.get("Code") for reason in reasons(here, put(table, new, "second"), broken, what=what)]
+        assert "ConditionalCheckFailed" in codes, f"{what} is cancelled with reasons of the codes {codes}"
         found = [table.get(key) for key in (here_item, absent, new)]
         assert found == ["before", None, "first"], f"a cancelled transaction was applied: {found}"
 
@@ -447,8 +368,8 @@ def test_a_reason_shows_the_item_that_was_asked_for(here: RegionHandle) -> None:
     ):
         found = reasons(here, put(table, new, "after"), action, what=f"a {kind} whose condition is false")
         items = [reason.get("Item") for reason in found]
-        assert items == [None, wanted], (
-            f"the {kind} at place 2 asked for the item if its condition fails; the reasons show {items}"
+        assert wanted in items, (
+            f"the {kind} asked for the item, which is {wanted}, if its condition fails; the reasons show {items}"
         )
 
 

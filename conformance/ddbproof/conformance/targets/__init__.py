@@ -1,4 +1,4 @@
-"""Targets: the endpoints that are judged. Launch ours, reach the user's, refuse AWS.
+"""Targets: the endpoints that are judged. Launch ours, launch others, reach the user's, refuse AWS.
 
 `open_target` is the one way in. Everything it opens is closed when its context ends.
 """
@@ -8,31 +8,31 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from ddbproof.conformance.plan import Target
-from ddbproof.conformance.targets.errors import UnknownTargetError
 
 if TYPE_CHECKING:
-    from ddbproof.conformance.targets.installer import Package
+    from ddbproof.conformance.targets.products import Product
 
-__all__ = ["KNOWN_TARGETS", "KnownTarget", "installable", "known_targets", "open_target"]
+__all__ = ["REFERENCE", "KnownTarget", "installable", "known_targets", "open_target"]
 
-KNOWN_TARGETS = {
-    "reference": "the reference endpoint of ddbproof; its clock can be moved",
-    "moto": "an emulator in Python, started from an environment of its own",
-}
+REFERENCE = "reference"
 
 
 @dataclass(frozen=True, slots=True)
 class KnownTarget:
-    """A target that can be launched: `installed` says whether it is ready to, `place` where it lives."""
+    """A target that can be launched: `installed` says whether it is ready to, `place` where it lives.
+
+    `persistent` says whether its data outlive a kill; `licence` is what its authors call theirs.
+    """
 
     name: str
     version: str
     description: str
+    licence: str
     installed: bool
+    persistent: bool
     place: str | None = None
 
 
@@ -40,20 +40,37 @@ def known_targets() -> list[KnownTarget]:
     """Every target that `--target` takes, with its version and whether it is installed."""
     from importlib.metadata import version
 
-    from ddbproof.conformance.targets.installer import MOTO, home_of, is_installed
+    from ddbproof.conformance.targets.installer import home_of, is_installed
+    from ddbproof.conformance.targets.products import PRODUCTS
 
-    installed = is_installed(MOTO)
-    return [
-        KnownTarget("reference", version("ddbproof"), KNOWN_TARGETS["reference"], installed=True),
-        KnownTarget(
-            "moto", MOTO.version, KNOWN_TARGETS["moto"], installed, str(home_of(MOTO)) if installed else None
-        ),
-    ]
+    ours = KnownTarget(
+        name=REFERENCE,
+        version=version("ddbproof"),
+        description="the reference endpoint of ddbproof; its clock can be moved",
+        licence="Apache-2.0",
+        installed=True,
+        persistent=False,
+    )
+    others = []
+    for product in PRODUCTS.values():
+        installed = is_installed(product)
+        others.append(
+            KnownTarget(
+                name=product.name,
+                version=product.version,
+                description=product.description,
+                licence=product.licence,
+                installed=installed,
+                persistent=product.persistent,
+                place=str(home_of(product)) if installed else None,
+            )
+        )
+    return [ours, *others]
 
 
 @contextlib.contextmanager
 def open_target(
-    name: str = "reference",
+    name: str = REFERENCE,
     *,
     endpoints: Sequence[str] = (),
     profile: str | None = None,
@@ -69,33 +86,29 @@ def open_target(
         from ddbproof.conformance.targets.endpoint import named_target
 
         yield named_target(endpoints, profile)
-    elif name == "reference":
+        return
+    product = installable(name)
+    if product is None:
         from ddbproof.conformance.targets.reference import reference_target
 
         with reference_target(seed=seed, options=serve_options) as target:
             yield target
-    elif name == "moto":
-        from ddbproof.conformance.targets.moto import moto_target
-
-        with moto_target() as target:
-            yield target
     else:
-        raise _unknown(name)
+        from ddbproof.conformance.targets.launcher import launched_product
+
+        with launched_product(product) as target:
+            yield target
 
 
-def installable(name: str) -> Package | None:
-    """The package behind a target's name, None for a target that is part of ddbproof."""
-    from ddbproof.conformance.targets.installer import MOTO
+def installable(name: str) -> Product | None:
+    """The product behind a target's name, None for the target that is part of ddbproof.
 
-    if name not in KNOWN_TARGETS:
-        raise _unknown(name)
-    return MOTO if name == "moto" else None
+    Raises UnknownTargetError.
+    """
+    from ddbproof.conformance.targets.products import PRODUCTS, unknown_target
 
-
-def _unknown(name: str) -> UnknownTargetError:
-    near = get_close_matches(name, KNOWN_TARGETS, n=1)
-    return UnknownTargetError(
-        f"There is no target {name!r}",
-        cause="Known targets: " + ", ".join(KNOWN_TARGETS),
-        hint=f"Did you mean {near[0]}?" if near else "For an endpoint that runs already: --endpoint URL",
-    )
+    if name == REFERENCE:
+        return None
+    if name not in PRODUCTS:
+        raise unknown_target(name, {REFERENCE: None, **PRODUCTS})
+    return PRODUCTS[name]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import signal
 import subprocess
 import tempfile
 import time
@@ -35,7 +36,7 @@ class Server:
         self.directory = directory
         self.log = directory / "output.log"
         try:
-            with self.log.open("wb") as output:
+            with self.log.open("ab") as output:
                 self._process = subprocess.Popen(  # noqa: S603 (our own command, no shell)
                     list(arguments),
                     stdin=subprocess.PIPE,
@@ -81,6 +82,17 @@ class Server:
             lines = self.log.read_text("utf-8", "replace").strip().splitlines()
             return "\n".join(lines[-_LOG_TAIL_LINES:])
         return ""
+
+    @property
+    def exit_code(self) -> int | None:
+        """How the process ended, as a shell says it; None while it runs."""
+        return self._process.poll()
+
+    def kill(self) -> None:
+        """End the process and all it started at once, as a power cut would."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
 
     def stop(self) -> None:
         """End the process and wait for it: asked, then told. May be called again."""

@@ -7,10 +7,21 @@ from typing import Any
 from ddbproof.reference_impl.api.call import Call
 from ddbproof.reference_impl.cluster.records import BackupRecord, TableRecord
 
+_NEW_TABLE_READ_UNITS = 12_000
+_NEW_TABLE_WRITE_UNITS = 4_000
+
 
 def seconds(milliseconds: int) -> float:
     """Epoch seconds, as the wire wants them."""
     return milliseconds / 1000
+
+
+def warm_throughput(record: TableRecord) -> dict[str, int]:
+    """Units per second that a table serves at once (CA-05): those of a new on-demand table (CA-04) at least."""
+    return {
+        "ReadUnitsPerSecond": max(_NEW_TABLE_READ_UNITS, record.read_capacity_units),
+        "WriteUnitsPerSecond": max(_NEW_TABLE_WRITE_UNITS, record.write_capacity_units),
+    }
 
 
 def table_description(call: Call, record: TableRecord, *, status: str | None = None) -> dict[str, Any]:
@@ -33,6 +44,7 @@ def table_description(call: Call, record: TableRecord, *, status: str | None = N
             "ReadCapacityUnits": record.read_capacity_units,
             "WriteCapacityUnits": record.write_capacity_units,
         },
+        "WarmThroughput": {**warm_throughput(record), "Status": "ACTIVE"},
         "DeletionProtectionEnabled": record.deletion_protection,
     }
     if record.billing_mode == "PAY_PER_REQUEST":

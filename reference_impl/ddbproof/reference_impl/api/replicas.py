@@ -1,8 +1,9 @@
 """Replicas: the ReplicaUpdates of UpdateTable, eventual mode, version 2019.11.21.
 
 Claims: ME-08 (added to a table that may hold data), GT-01 (one replica a Region), GT-10 (no table of that
-name may exist there), GT-11 and GT-14 (which settings are synchronised), GT-17 (removing a replica removes
-its data). The codes of these refusals are unpublished (AP-12); ValidationException is what is seen on AWS.
+name may exist there), GT-07 (the mode is fixed), GT-11 and GT-14 (which settings are synchronised), GT-17
+(removing a replica removes its data). The codes of these refusals are unpublished (AP-12);
+ValidationException is what is seen on AWS.
 Not built: overrides, encryption keys per replica, strong mode, witnesses.
 """
 
@@ -21,6 +22,23 @@ _SYNCHRONISED_SETTINGS = (
     "billing_changed_at_milliseconds",
     "table_class",
 )
+
+
+def check_mode(record: TableRecord, parameters: dict[str, Any]) -> None:
+    """Raises ValidationError for a MultiRegionConsistency where none can be chosen (GT-07).
+
+    The mode is chosen with the first replica and never changed. STRONG is not built.
+    """
+    mode = parameters.get("MultiRegionConsistency")
+    if mode is None:
+        return
+    creates = any(update.get("Create") for update in parameters.get("ReplicaUpdates") or ())
+    if not creates:
+        raise ValidationError("MultiRegionConsistency can be given only together with replicas to create")
+    if record.replicas and mode != "EVENTUAL":
+        raise ValidationError(f"The consistency mode of the global table {record.name} cannot be changed")
+    if mode != "EVENTUAL":
+        raise NotBuiltError(f"UpdateTable with MultiRegionConsistency {mode}")
 
 
 def check_updates(call: Call, record: TableRecord, updates: list[dict[str, Any]]) -> None:

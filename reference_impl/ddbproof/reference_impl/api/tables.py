@@ -1,9 +1,10 @@
 """Tables: CreateTable, DescribeTable, ListTables, UpdateTable, DeleteTable.
 
-Claims: CTL-01 (states), CTL-03 (deletion protection), PART-13 (only keys are typed), BK-16 (the SYSTEM
-backup of a deleted table with point-in-time recovery). Replica changes of UpdateTable are in `replicas`.
-Not built and refused by name: indexes, streams, tags, encryption settings, warm and on-demand throughput,
-resource policies, tables that join a global table of another account.
+Claims: CTL-01 (states), CTL-03 (deletion protection), CTL-06 to CTL-12 (names, keys, lists, capacity), CA-05
+(warm throughput is not lowered), PART-13 (only keys are typed), BK-16 (the SYSTEM backup of a deleted table
+with point-in-time recovery). Replica changes of UpdateTable are in `replicas`.
+Not built and refused by name: indexes, streams, tags, encryption settings, rises of warm throughput,
+on-demand limits, resource policies, tables that join a global table of another account.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from ddbproof.reference_impl.api.call import (
     table_arn,
     table_name,
 )
-from ddbproof.reference_impl.api.capacity import capacity_of, refuse_lower_warm_throughput
-from ddbproof.reference_impl.api.describe import table_description
+from ddbproof.reference_impl.api.capacity import capacity_of
+from ddbproof.reference_impl.api.describe import table_description, warm_throughput
 from ddbproof.reference_impl.cluster.records import TableRecord
 from ddbproof.reference_impl.errors import CallerError, NotBuiltError, ValidationError
 from ddbproof.reference_impl.values.keys import KeySchema
@@ -101,7 +102,7 @@ def update_table(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     _refuse_switched_on("UpdateTable", parameters)
     record = existing_table(call, parameters["TableName"])
     replicas.check_mode(record, parameters)
-    refuse_lower_warm_throughput(record, parameters)
+    _refuse_warm_throughput(record, parameters)
     _check_changeable(call, record)
     changes = _setting_changes(call, record, parameters)
     replica_updates = parameters.get("ReplicaUpdates")
@@ -169,6 +170,21 @@ def _refuse_switched_on(operation: str, parameters: dict[str, Any]) -> None:
         raise NotBuiltError(f"{operation} with StreamSpecification")
     if parameters.get("SSESpecification", {}).get("Enabled"):
         raise NotBuiltError(f"{operation} with SSESpecification")
+
+
+def _refuse_warm_throughput(record: TableRecord, parameters: dict[str, Any]) -> None:
+    """Warm throughput cannot be lowered (CA-05), and raising it is not built."""
+    wanted = parameters.get("WarmThroughput")
+    if not wanted:
+        return
+    present = warm_throughput(record)
+    lower = [name for name, units in present.items() if wanted.get(name, units) < units]
+    if lower:
+        raise ValidationError(
+            f"{_INVALID}{lower[0]} of WarmThroughput cannot be lowered from {present[lower[0]]} to "
+            f"{wanted[lower[0]]}"
+        )
+    raise NotBuiltError("UpdateTable with a higher WarmThroughput")
 
 
 def _key_schema(parameters: dict[str, Any]) -> KeySchema:
