@@ -36,7 +36,9 @@ def reference() -> Iterator[Target]:
 def test_loading_the_plugin_imports_nothing_heavy() -> None:
     """Every pytest of the user's environment pays for it."""
     heavy = ("z3", "hypothesis", "boto3", "botocore", "networkx", "uvicorn", "ddbproof.conformance.kit")
-    code = f"import sys, ddbproof.cli.pytest_plugin; sys.exit(' '.join(set({heavy!r}) & set(sys.modules)) or 0)"
+    code = (
+        f"import sys, ddbproof.cli.pytest_plugin; sys.exit(' '.join(set({heavy!r}) & set(sys.modules)) or 0)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -93,18 +93,42 @@ def test_a_command_that_does_not_exist_is_a_launch_error() -> None:
 
 def test_a_guarded_server_ends_even_when_we_are_killed(tmp_path: Path) -> None:
     """SIGKILL leaves us no time to clean up: the child sees its standard input close."""
-    (tmp_path / "foreign.py").write_text("import time\ndef main(arguments):\n    time.sleep(60)\n")
+    started = tmp_path / "started"
+    foreign = f"import os, time; open({str(started)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
     parent_script = (
         "import sys, time\n"
         "from ddbproof.conformance.targets.process import launched\n"
-        f"command = [sys.executable, {GUARD!r}, 'foreign:main']\n"
-        f"with launched('it', lambda _: command, {{'PYTHONPATH': {str(tmp_path)!r}}}) as server:\n"
+        f"command = [sys.executable, {GUARD!r}, sys.executable, '-c', {foreign!r}]\n"
+        "with launched('it', lambda _: command) as server:\n"
         "    print(server.pid, flush=True)\n"
         "    time.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", parent_script], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
-        child = int(parent.stdout.readline())
+        guard = int(parent.stdout.readline())
+        assert until(lambda: started.exists() and bool(started.read_text()))
+        child = int(started.read_text())
         assert not gone(child)
         parent.send_signal(signal.SIGKILL)
+    assert until(lambda: gone(guard))
     assert until(lambda: gone(child))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_server_ends_with_its_guard(number: int, tmp_path: Path) -> None:
+    """Whatever ends the guard."""
+    started = tmp_path / "started"
+    foreign = f"import os, time; open({str(started)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    with launched("it", lambda _: [sys.executable, GUARD, sys.executable, "-c", foreign]) as server:
+        assert until(lambda: started.exists() and bool(started.read_text()))
+        child = int(started.read_text())
+        os.kill(server.pid, number)
+        assert until(lambda: gone(child))
+
+
+def test_a_guard_passes_on_how_its_server_ended() -> None:
+    """A crash is told by its signal, as a shell tells it."""
+    crashes = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+    with launched("it", lambda _: [sys.executable, GUARD, sys.executable, "-c", crashes]) as server:
+        assert until(lambda: not server.running())
+        assert server.exit_code == 128 + signal.SIGSEGV

@@ -18,7 +18,6 @@ _HINTS = {
     "java": f"Install a Java runtime, {_OLDEST_JAVA} or newer",
     "node": "Install Node.js",
     "npm": "Install npm",
-    "python3.13": "Install Python 3.13 beside this one, as the command python3.13",
 }
 _VERSION_TIMEOUT_SECONDS = 20.0
 

@@ -52,7 +52,7 @@ def home_of(product: Product) -> Path:
 
 
 def is_installed(product: Product) -> bool:
-    """Whether exactly what our data says is installed, for the Python it needs."""
+    """Whether exactly what our data says is installed, for the Python that runs us."""
     home = home_of(product)
     try:
         marker = json.loads((home / _MARKER).read_text("utf-8"))
@@ -112,7 +112,7 @@ def _build_environment(product: Product, source: PipSource, building: Path, dead
     """A virtual environment with the wheels of the lock file."""
     lock = building / source.lock
     lock.write_text(source.lock_text, "utf-8")
-    _run(product, [source.python or sys.executable, "-m", "venv", str(building)], deadline)
+    _run(product, [sys.executable, "-m", "venv", str(building)], deadline)
     pip = [str(_python(building)), "-m", "pip", "install", "--quiet", "--no-input", "--no-deps"]
     pip += ["--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:"]
     _run(product, [*pip, "--requirement", str(lock)], deadline)
@@ -208,8 +208,7 @@ def _marker(product: Product) -> dict[str, str]:
         "pins": hashlib.sha256(pins.encode()).hexdigest(),
     }
     if isinstance(source, PipSource):
-        ours = f"python{sys.version_info.major}.{sys.version_info.minor}"
-        marker["python"] = source.python or ours
+        marker["python"] = f"{sys.version_info.major}.{sys.version_info.minor}"
     return marker
 
 

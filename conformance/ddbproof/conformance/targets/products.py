@@ -19,13 +19,9 @@ _JAR_DIRECTORY = "package/lib/dynamodb_local_2026-05-28"
 
 @dataclass(frozen=True, slots=True)
 class PipSource:
-    """Wheels of the Python package index, pinned and hashed by the lock file of that name beside this module.
-
-    `python` is the command of the interpreter it needs, ours unless given.
-    """
+    """Wheels of the Python package index, pinned and hashed by the lock file of that name beside this module."""
 
     lock: str
-    python: str | None = None
 
     @property
     def lock_text(self) -> str:
@@ -207,24 +203,6 @@ PRODUCTS = {
                 ]
             ),
             needs=("node", "npm"),
-        ),
-        Product(
-            name="localemu",
-            version="1.3.2",
-            description="an emulator of many services in Python, by way of moto",
-            licence="Apache-2.0",
-            source=PipSource("localemu.lock", python="python3.13"),
-            start=Start(
-                lambda home, _, __: [_python(home), "-u", "-m", "localemu.runtime.main"],
-                lambda port, data: {
-                    "GATEWAY_LISTEN": f"127.0.0.1:{port}",
-                    "DNS_ADDRESS": "0",
-                    "DISABLE_EVENTS": "1",
-                    "FILESYSTEM_ROOT": str(data),
-                },
-            ),
-            needs=("python3.13",),
-            platform="linux-x86_64",
         ),
     )
 }

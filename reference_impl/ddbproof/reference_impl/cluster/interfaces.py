@@ -29,10 +29,19 @@ class TableStore(Protocol):
     ) -> Iterator[tuple[bytes, Image]]:
         """Items with start <= key < end in key order, or against it."""
 
-    def write(self, key: bytes, item: bytes | None, size_bytes: int, now_milliseconds: int) -> Image | None:
+    def write(
+        self,
+        key: bytes,
+        item: bytes | None,
+        size_bytes: int,
+        now_milliseconds: int,
+        *,
+        expired: bool = False,
+    ) -> Image | None:
         """Put `item` (canonical JSON), or delete when it is None; returns what was there before.
 
-        Acknowledged when it returns. Deleting what is not there is acknowledged and changes nothing.
+        Acknowledged when it returns. Deleting what is not there is acknowledged and changes nothing. `expired`
+        marks a deletion by time to live.
         """
 
     def receive(

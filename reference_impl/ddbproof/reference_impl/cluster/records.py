@@ -30,12 +30,25 @@ class RestoreOrigin(msgspec.Struct, frozen=True):
     restored_to_milliseconds: int
 
 
+class TimeToLive(msgspec.Struct, frozen=True):
+    """The time-to-live setting of a table, from its first change on.
+
+    The setting is under way (ENABLING, DISABLING) until `settled_at_milliseconds`.
+    """
+
+    attribute_name: str
+    enabled: bool
+    changed_at_milliseconds: int
+    settled_at_milliseconds: int
+
+
 class TableRecord(msgspec.Struct, frozen=True):
     """One table in one Region.
 
     `key_schema` is what the store needs; `attribute_definitions` and `key_elements` are what the caller gave.
     `group_id` names the global table it belongs to, None outside one; membership is by group, never by name
-    (GT-03). `recovery` is None while point-in-time recovery is off. Instants are milliseconds; `gone_at`
+    (GT-03). `recovery` is None while point-in-time recovery is off. `stream_view_type` is None while it has no
+    stream, `stream_arn` is that of the latest one, be it on or off. Instants are milliseconds; `gone_at`
     and `updated_at` are None until the table is deleted or changed.
     """
 
@@ -59,6 +72,9 @@ class TableRecord(msgspec.Struct, frozen=True):
     updating_until_milliseconds: int = 0
     gone_at_milliseconds: int | None = None
     billing_changed_at_milliseconds: int | None = None
+    stream_view_type: str | None = None
+    stream_arn: str | None = None
+    time_to_live: TimeToLive | None = None
 
     def status(self, now_milliseconds: int) -> str:
         """CREATING, ACTIVE, UPDATING or DELETING."""

@@ -18,11 +18,15 @@ from ddbproof.reference_impl.cluster.metadata import (
     TableRemoved,
 )
 from ddbproof.reference_impl.cluster.records import BackupRecord, TableRecord
+from ddbproof.reference_impl.cluster.streams import Streams
 from ddbproof.reference_impl.cluster.table_store import SingleLogTable
 from ddbproof.reference_impl.storage.archive import Archive
+from ddbproof.reference_impl.storage.items import Image
 from ddbproof.reference_impl.storage.log import Entry
 
 OfferToOthers = Callable[["Region", str, Entry], None]
+# Gets a table's id, the index of an applied entry, the entry, and the image it replaced.
+Watcher = Callable[[str, int, Entry, Image | None], None]
 
 
 class Region:
@@ -34,6 +38,8 @@ class Region:
         self.metadata = Metadata()
         self.archive = Archive()
         self.client_tokens = ClientTokens()
+        self.streams = Streams()
+        self.watchers: list[Watcher] = [self.streams.note]
         self._offer = offer
         self._stores: dict[str, TableStore] = {}
 
@@ -58,7 +64,12 @@ class Region:
         """Make the table and its empty store."""
         table_id = record.table_id
         log = self.archive.open(table_id)
-        store = SingleLogTable(log, self.number, lambda entry: self._offer(self, table_id, entry))
+
+        def watch(index: int, entry: Entry, old: Image | None) -> None:
+            for watcher in self.watchers:
+                watcher(table_id, index, entry, old)
+
+        store = SingleLogTable(log, self.number, lambda entry: self._offer(self, table_id, entry), watch)
         self._stores[table_id] = store
         self.put_table(account, record)
         return store

@@ -15,15 +15,24 @@ from ddbproof.reference_impl.storage.items import Fold, Image
 from ddbproof.reference_impl.storage.log import Entry, Log
 
 Offer = Callable[[Entry], None]
+Watch = Callable[[int, Entry, Image | None], None]
+
+
+def _watch_nothing(index: int, entry: Entry, old: Image | None) -> None:
+    """For a table that nobody watches."""
 
 
 class SingleLogTable:
-    """See `TableStore`. `offer` is called with each locally written entry, for replication."""
+    """See `TableStore`. `offer` is called with each locally written entry, for replication.
 
-    def __init__(self, log: Log, region_number: int, offer: Offer) -> None:
+    `watch` is called with every entry applied, its index in the log and the image it replaced.
+    """
+
+    def __init__(self, log: Log, region_number: int, offer: Offer, watch: Watch = _watch_nothing) -> None:
         self._log = log
         self._region_number = region_number
         self._offer = offer
+        self._watch = watch
         self.fold = Fold()
 
     def read(self, key: bytes, *, consistent: bool) -> Image | None:  # noqa: ARG002 - no replica lags yet
@@ -41,7 +50,15 @@ class SingleLogTable:
         """See `TableStore.range`."""
         return self.fold.items.range(start, end, reverse=reverse)
 
-    def write(self, key: bytes, item: bytes | None, size_bytes: int, now_milliseconds: int) -> Image | None:
+    def write(
+        self,
+        key: bytes,
+        item: bytes | None,
+        size_bytes: int,
+        now_milliseconds: int,
+        *,
+        expired: bool = False,
+    ) -> Image | None:
         """See `TableStore.write`."""
         if item is None and self.fold.items.get(key) is None:
             return None
@@ -51,7 +68,7 @@ class SingleLogTable:
             if stored is None
             else next_version(stored, now_milliseconds, self._region_number)
         )
-        entry = Entry(key, item, size_bytes, version, now_milliseconds)
+        entry = Entry(key, item, size_bytes, version, now_milliseconds, expired)
         old = self._append(entry)
         self._offer(entry)
         return old
@@ -67,8 +84,11 @@ class SingleLogTable:
         return True
 
     def _append(self, entry: Entry) -> Image | None:
-        self._log.append(len(self._log), entry)
-        return self.fold.apply(entry)
+        index = len(self._log)
+        self._log.append(index, entry)
+        old = self.fold.apply(entry)
+        self._watch(index, entry, old)
+        return old
 
     def versions(self) -> Iterable[tuple[bytes, bytes | None, int, Version]]:
         """See `TableStore.versions`."""

@@ -25,6 +25,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
     `key` is the encoded primary key, `size_bytes` the item's size by DynamoDB's rules (0 for a deletion),
     `version` decides between Regions, `instant_milliseconds` is when this replica applied the change.
+    `expired` marks a deletion by time to live, in the Region that made it only (TT-04).
     """
 
     key: bytes
@@ -32,6 +33,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     size_bytes: int
     version: Version
     instant_milliseconds: int
+    expired: bool = False
 
 
 class Log(Protocol):
