@@ -89,6 +89,14 @@ def left_behind(target: Target) -> list[str]:
         (["--list", "--select", "no_such_test"], 2, "Nothing is selected"),
         (["--report", "a-file"], 2, "a-file"),
         (["--nonsense"], 2, "nonsense"),
+        (["--jobs", "0"], 2, "--jobs must be a number from 1"),
+        (["--shard", "4/3"], 2, "I/N"),
+        (["--shard", "half"], 2, "I/N"),
+        (["--time-limit-minutes", "0"], 2, "--time-limit-minutes"),
+        (["--known-failures", "absent.toml"], 2, "absent.toml cannot be read"),
+        (["--hooks", "absent.toml"], 2, "absent.toml cannot be read"),
+        (["--hooks", "a-file"], 2, "a-file cannot be read"),
+        (["--endpoint", "http://127.0.0.1:9", "--defect", "legal-lag"], 2, "two copies"),
     ],
 )
 def test_bad_input_is_one_line_a_hint_and_the_right_code(
@@ -107,7 +115,7 @@ def test_bad_input_is_one_line_a_hint_and_the_right_code(
 def test_a_run_leaves_a_whole_report_and_no_resource(reference: Target, tmp_path: Path) -> None:
     """Results with a footer, a page, the way to repeat the run; nothing at the endpoint, nothing half written."""
     url = reference.endpoints["us-east-1"]
-    done = conform(tmp_path, "--endpoint", url, "--select", "CTL-0*", "--seed", "7", "--report", "here")
+    done = conform(tmp_path, "--endpoint", url, "--select", "CTL-01", "--select", "CTL-03", "--seed", "7", "--report", "here")
     assert done.returncode == 0, done.stdout + done.stderr
     assert sorted(entry.name for entry in (tmp_path / "here").iterdir()) == ["report.html", "results.jsonl"]
     results = read_results(tmp_path / "here" / "results.jsonl")
@@ -115,7 +123,7 @@ def test_a_run_leaves_a_whole_report_and_no_resource(reference: Target, tmp_path
     assert results.footer.exit == 0
     assert results.footer.interrupted is False
     assert results.header.seed == 7
-    assert results.header.options == {"endpoint": [url], "select": ["CTL-0*"], "seed": 7}
+    assert results.header.options == {"endpoint": [url], "select": ["CTL-01", "CTL-03"], "seed": 7}
     assert set(results.header.versions) == {"python", "boto3", "botocore", "service_model"}
     assert {result.claim for result in results.results} == {"CTL-01", "CTL-03"}
     assert len(results.claims) > 200
@@ -222,3 +230,65 @@ def test_an_interrupted_run_stops_the_target_it_launched(tmp_path: Path) -> None
     while any(map(lives, started)) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert [pid for pid in started if lives(pid)] == []
+
+
+KNOWN = """
+[[known]]
+claim = "CTL-03"
+reason = "a planted defect"
+owner = "the tests"
+expires = {expires}
+"""
+
+
+@pytest.mark.parametrize(
+    ("defect", "expires", "code", "words"),
+    [
+        ("deletion-protection-ignored", "2999-01-01", 0, "a planted defect"),
+        ("deletion-protection-ignored", "2020-01-01", 1, "the entry expired"),
+        ("identity", "2999-01-01", 1, "passes"),
+    ],
+    ids=["known", "expired", "unexpected pass"],
+)
+def test_a_known_failure_does_not_count_until_it_expires_or_passes(
+    defect: str, expires: str, code: int, words: str, tmp_path: Path
+) -> None:
+    """What is new counts; and a list that nobody tends counts too."""
+    (tmp_path / "known.toml").write_text(KNOWN.format(expires=expires))
+    done = conform(
+        tmp_path, "--defect", defect, "--select", "CTL-03", "--known-failures", "known.toml", "--report", "r"
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert words in done.stdout
+    (result,) = read_results(tmp_path / "r" / "results.jsonl").results
+    assert (result.known is None) == ("expired" in words)
+
+
+def test_jobs_judge_as_one_does_and_leave_nothing(reference: Target, tmp_path: Path) -> None:
+    """With the endpoint shared by all of them, as any endpoint is that we did not launch."""
+    url = reference.endpoints["us-east-1"]
+    done = conform(tmp_path, "--endpoint", url, "--select", "RC-0*", "--jobs", "3", "--report", "here")
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = read_results(tmp_path / "here").results
+    assert len({result.test for result in results}) == len(results) > 2
+    assert left_behind(reference) == []
+
+
+def test_ctrl_c_in_several_jobs_leaves_nothing(reference: Target, tmp_path: Path) -> None:
+    """Every process ends, and the report says that the run was interrupted."""
+    url = reference.endpoints["us-east-1"]
+    command = [*COMMAND, "--endpoint", url, "--jobs", "3", "--report", str(tmp_path / "here")]
+    with subprocess.Popen(
+        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as run:
+        assert run.stdout is not None
+        for line in run.stdout:
+            if line.startswith("pass"):
+                break
+        run.send_signal(signal.SIGINT)
+        rest = run.stdout.read()
+    assert run.returncode == 130, rest
+    footer = read_results(tmp_path / "here").footer
+    assert footer is not None
+    assert footer.interrupted
+    assert left_behind(reference) == []

@@ -23,6 +23,7 @@ from ddbproof.conformance.plan import Plan, Target
 from ddbproof.conformance.provenance import commit, utc_now, versions
 from ddbproof.conformance.targets.preflight import preflight
 from ddbproof.model.claims import EvidenceKind, Registry, collect, load_registry
+from ddbproof.reports.outcome import exit_code_of
 from ddbproof.reports.schema import (
     ClaimRecord,
     EvidenceRecord,
@@ -33,7 +34,7 @@ from ddbproof.reports.schema import (
     SeedRecord,
     TargetRecord,
 )
-from ddbproof.reports.verdicts import Verdict, exit_code, worst
+from ddbproof.reports.verdicts import Verdict, worst
 from ddbproof.reports.writer import ResultsWriter
 
 RESULTS_NAME = "results.jsonl"
@@ -171,7 +172,7 @@ def _close(recorder: _Recorder, judgement: Judgement, seconds: float) -> Outcome
         code = _UNREACHABLE
         recorder.finding("unreachable", judgement.unreachable)
     else:
-        code = exit_code(record.verdict for record in recorder.records)
+        code = exit_code_of(recorder.records)
     footer = Footer(
         finished=utc_now().isoformat(timespec="seconds"),
         counts=dict(counts),

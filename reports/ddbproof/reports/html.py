@@ -1,54 +1,42 @@
-"""Results as one page that stands alone: no network, no script, one stylesheet inside.
+"""The report on one run as a page: outcome, seed statements, what did not pass and how to act on it, all claims.
 
-Everything that comes from results is escaped by the template; the policy in the page's head allows its own
-stylesheet, by digest, and nothing else. Colour never speaks alone: each verdict has a symbol and a word.
-Exchanges are shown up to a bound, so that a page stays a page; the results file has them all.
+What did not pass has all that somebody needs who has to mend it: the rule with its source, what was expected and
+what was seen, the requests and answers in their order, both attempts, and the command that judges just this
+again. Exchanges are shown up to a bound, so that a page stays a page; the results file has them all.
 """
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import hashlib
-import json
-from datetime import datetime
-from functools import cache
-from importlib.resources import files
+import shlex
+from collections.abc import Callable
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
-from markupsafe import Markup, escape
-
+from ddbproof.reports.outcome import is_known_failure, is_unexpected_pass
+from ddbproof.reports.pages import render
 from ddbproof.reports.reader import Results
-from ddbproof.reports.summary import DOCUMENTATION_ONLY, NO_EVIDENCE, ClaimRow, Summary, clean
+from ddbproof.reports.schema import ResultRecord
+from ddbproof.reports.summary import DOCUMENTATION_ONLY, ClaimRow, Summary
 from ddbproof.reports.verdicts import MEANING, WORST_FIRST, Verdict
 
-SYMBOLS = {
-    Verdict.PASS: "✓",
-    Verdict.FAIL: "✗",
-    Verdict.DIFFERS: "≠",
-    Verdict.INCONCLUSIVE: "?",
-    Verdict.UNSUPPORTED: "⊘",
-    Verdict.NOT_TESTABLE: "○",
-    Verdict.ERROR: "!",
-}
-_EVIDENCE_SYMBOLS = {
-    "proof": "∎",
-    "state machine": "⚙",
-    "conformance test": "◇",
-    "simulation": "≈",
-    "documentation only": "§",
-    NO_EVIDENCE: "–",
-}
 _EXCHANGES_SHOWN = 12
-_CHARACTERS_SHOWN = 4000
 _BAR_WIDTH = 1000
+# Options that say which run it was, and nothing of how a target is reached.
+_NOT_REPEATED = (
+    "select",
+    "area",
+    "shard",
+    "jobs",
+    "merged",
+    "command",
+    "known-failures",
+    "time-limit-minutes",
+)
 
 
 def render_html(results: Results) -> str:
     """The report on a run as one HTML page."""
     summary = Summary(results)
-    style = _template_file("report.css")
-    return _template().render(
+    return render(
+        "report.html.jinja",
         summary=summary,
         header=results.header,
         target=results.header.target,
@@ -56,67 +44,30 @@ def render_html(results: Results) -> str:
         endpoints=_regions_by_url(results.header.target.endpoints),
         results=results,
         sections=_by_verdict(summary),
+        unexpected=[result for result in results.results if is_unexpected_pass(result)],
+        is_known=is_known_failure,
+        again=_command_for(results),
         bar=_bar(summary),
-        style=Markup(style),  # noqa: S704 - our own file
-        style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         meaning={verdict: MEANING[verdict] for verdict in reversed(WORST_FIRST)},
         exchanges_shown=_EXCHANGES_SHOWN,
         DOCUMENTATION_ONLY=DOCUMENTATION_ONLY,
     )
 
 
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=FunctionLoader(_template_file),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_finalize,
-    )
-    environment.filters.update(
-        symbol=_symbol,
-        css=_css_class,
-        instant=_instant,
-        duration=_duration,
-        body=_body,
-        commit=_commit,
-        place=_place,
-    )
-    return environment.get_template("report.html.jinja")
+def _command_for(results: Results) -> Callable[[ResultRecord], str]:
+    """The command line that runs the test of one result again."""
+    words = ["ddbproof", "conform"]
+    for name, value in results.header.options.items():
+        if name not in _NOT_REPEATED:
+            for one in value if isinstance(value, list) else [value]:
+                words += [f"--{name}", str(one)]
 
+    def command(result: ResultRecord) -> str:
+        # Parameters of a test are in brackets, which select by pattern; its name alone will do.
+        test = result.test.rpartition("::")[2].partition("[")[0]
+        return shlex.join([*words, "--select", test])
 
-def _template_file(name: str) -> str:
-    return (files("ddbproof.reports") / "templates" / name).read_text("utf-8")
-
-
-def _finalize(value: object) -> object:
-    """Characters that no text needs are taken out of all that a template prints."""
-    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _symbol(status: str) -> str:
-    return SYMBOLS[Verdict(status)] if status in list(Verdict) else _EVIDENCE_SYMBOLS.get(status, "·")
-
-
-def _css_class(status: str) -> str:
-    """A class for a verdict; evidence of any kind looks alike."""
-    if status in list(Verdict):
-        return "v-" + Verdict(status).name.lower().replace("_", "-")
-    return "e-none" if status == NO_EVIDENCE else "e-some"
-
-
-def _place(text: str) -> Markup:
-    """A module and what is in it, without the packages around, and with places where a line may break."""
-    module, separator, name = text.rpartition("::")
-    short = module if module.endswith(".py") else module.rpartition(".")[2]
-    return escape(clean(f"{short}{separator}{name}")).replace("_", Markup("_<wbr>"))
-
-
-def _commit(text: str) -> str:
-    """Short enough to read, with the mark of uncommitted changes."""
-    return text[:12] + ("+" if text.endswith("+") and len(text) > 12 else "")
+    return command
 
 
 def _regions_by_url(endpoints: dict[str, str]) -> dict[str, list[str]]:
@@ -126,36 +77,9 @@ def _regions_by_url(endpoints: dict[str, str]) -> dict[str, list[str]]:
     return found
 
 
-def _instant(text: str) -> str:
-    """ISO 8601 as people read it; anything else as it is."""
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        return text
-    return f"{instant:%d %B %Y, %H:%M:%S} {instant.tzname() or ''}".strip()
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def _body(text: str) -> str:
-    """A request or an answer: JSON indented, anything else (what was cut, for example) as it is."""
-    with contextlib.suppress(ValueError, RecursionError):
-        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    if len(text) <= _CHARACTERS_SHOWN:
-        return text
-    return (
-        f"{text[:_CHARACTERS_SHOWN]}\n… {len(text) - _CHARACTERS_SHOWN} more characters in the results file"
-    )
-
-
-def _by_verdict(summary: Summary) -> list[tuple[Verdict, list[tuple[ClaimRow, object]]]]:
+def _by_verdict(summary: Summary) -> list[tuple[Verdict, list[tuple[ClaimRow, ResultRecord]]]]:
     """Results that need an explanation, with their claims, under their verdicts."""
-    found: dict[Verdict, list[tuple[ClaimRow, object]]] = {}
+    found: dict[Verdict, list[tuple[ClaimRow, ResultRecord]]] = {}
     for result in summary.to_explain:
         found.setdefault(result.verdict, []).append((summary.claims[result.claim], result))
     return list(found.items())

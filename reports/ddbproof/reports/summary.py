@@ -16,9 +16,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ddbproof.reports.outcome import exit_code_of
 from ddbproof.reports.reader import Results
 from ddbproof.reports.schema import ClaimRecord, ResultRecord, SeedRecord
-from ddbproof.reports.verdicts import WORST_FIRST, Verdict, exit_code, worst
+from ddbproof.reports.verdicts import WORST_FIRST, Verdict, worst
 
 NO_EVIDENCE = "no evidence yet"
 DOCUMENTATION_ONLY = "documentation only"
@@ -256,7 +257,7 @@ class Summary:
     @property
     def exit_code(self) -> int:
         """The code of the verdicts; 4 for an incomplete run that would have none."""
-        code = exit_code(result.verdict for result in self.results.results)
+        code = exit_code_of(self.results.results)
         return code or (0 if self.interruption is None else _INCOMPLETE_EXIT_CODE)
 
     def as_data(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
+from ddbproof.reports.outcome import is_known_failure, is_unexpected_pass
 from ddbproof.reports.reader import Results
 from ddbproof.reports.summary import Summary, one_line
 from ddbproof.reports.verdicts import WORST_FIRST, Verdict
@@ -74,6 +75,7 @@ def _lines(summary: Summary) -> Iterator[_Line]:
     yield [(summary.headline, "bold")]
     for verdict, count in summary.counts.items():
         yield [(f"{count:>5} {verdict}", STYLES[verdict])]
+    yield from _unexpected(summary)
     yield from _not_passed(summary)
     for finding in results.findings:
         yield [(one_line(f"seen: {finding.kind}: {finding.text}"), "dim")]
@@ -82,14 +84,22 @@ def _lines(summary: Summary) -> Iterator[_Line]:
     yield [(summary.coverage, "")]
 
 
+def _unexpected(summary: Summary) -> Iterator[_Line]:
+    for result in summary.results.results:
+        if is_unexpected_pass(result) and result.known is not None:
+            words = f"  {result.test} passes, and is listed as a known failure: {result.known.reason}"
+            yield [("unexpected pass  ", STYLES[Verdict.FAIL]), (result.claim, "bold"), (one_line(words), "")]
+
+
 def _not_passed(summary: Summary) -> Iterator[_Line]:
     rows = [(row.verdict, row) for row in summary.judged]
     for wanted in WORST_FIRST[:-1]:
         for verdict, row in rows:
             if verdict is wanted:
                 reason = row.reasons[0] if row.reasons else "no reason given"
+                known = all(is_known_failure(one) for one in row.results if one.verdict is wanted)
                 yield [
-                    (f"{wanted}  ", STYLES[wanted]),
+                    (f"{wanted} (known)  " if known else f"{wanted}  ", STYLES[wanted]),
                     (one_line(row.claim.id), "bold"),
                     (f"  {one_line(reason)}", ""),
                 ]

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 
 from ddbproof.conformance.defects import (
     backups,
+    data_plane,
     faults,
     harmless,
     items,
@@ -35,6 +36,7 @@ DEFECTS: dict[str, type[Defect]] = {
         backups,
         replicas,
         items,
+        data_plane,
         tables,
         transactions,
         wire,

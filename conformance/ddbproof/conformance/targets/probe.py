@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from ddbproof.conformance.plan import Credentials
 
 _BODY_LIMIT_BYTES = 1 << 20
+_STREAM_OPERATIONS = {"DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,15 @@ class RawAnswer:
         return document if isinstance(document, dict) else None
 
 
+def target_prefix(operation: str) -> str:
+    """What stands before the operation in X-Amz-Target; both services sign as `dynamodb`."""
+    return "DynamoDBStreams_20120810" if operation in _STREAM_OPERATIONS else "DynamoDB_20120810"
+
+
 def signed_headers(
     url: str, region: str, credentials: Credentials, operation: str, body: bytes
 ) -> dict[str, str]:
-    """Headers of a DynamoDB request, signed with SigV4 for `region`; `url` gives the host."""
+    """Headers of a request to DynamoDB or DynamoDB Streams, signed for `region`; `url` gives the host."""
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
     from botocore.credentials import Credentials as SigningCredentials
@@ -55,7 +61,7 @@ def signed_headers(
         data=body,
         headers={
             "Content-Type": "application/x-amz-json-1.0",
-            "X-Amz-Target": f"DynamoDB_20120810.{operation}",
+            "X-Amz-Target": f"{target_prefix(operation)}.{operation}",
             "Accept-Encoding": "identity",
         },
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ddbproof.reference_impl.api.call import Call
+from ddbproof.reference_impl.api.streams import stream_members
 from ddbproof.reference_impl.cluster.records import BackupRecord, TableRecord
 
 _NEW_TABLE_READ_UNITS = 12_000
@@ -46,6 +47,7 @@ def table_description(call: Call, record: TableRecord, *, status: str | None = N
         },
         "WarmThroughput": {**warm_throughput(record), "Status": "ACTIVE"},
         "DeletionProtectionEnabled": record.deletion_protection,
+        **stream_members(record),
     }
     if record.billing_mode == "PAY_PER_REQUEST":
         changed = record.billing_changed_at_milliseconds or record.created_at_milliseconds

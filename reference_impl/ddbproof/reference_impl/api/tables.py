@@ -3,7 +3,8 @@
 Claims: CTL-01 (states), CTL-03 (deletion protection), CTL-06 to CTL-12 (names, keys, lists, capacity), CA-05
 (warm throughput is not lowered), PART-13 (only keys are typed), BK-16 (the SYSTEM backup of a deleted table
 with point-in-time recovery). Replica changes of UpdateTable are in `replicas`.
-Not built and refused by name: indexes, streams, tags, encryption settings, rises of warm throughput,
+StreamSpecification is in `streams`.
+Not built and refused by name: indexes, tags, encryption settings, rises of warm throughput,
 on-demand limits, resource policies, tables that join a global table of another account.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ddbproof.reference_impl.api import replicas
+from ddbproof.reference_impl.api import replicas, streams
 from ddbproof.reference_impl.api.backups import keep_system_backup
 from ddbproof.reference_impl.api.call import (
     Call,
@@ -53,6 +54,7 @@ def create_table(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
         raise ValidationError("CreateTable: the ARN's Region is not the endpoint's")
     refuse_unbuilt("CreateTable", parameters, _UNBUILT_AT_CREATION)
     _refuse_switched_on("CreateTable", parameters)
+    view_type = streams.wanted_view_type(parameters.get("StreamSpecification"))
     key_schema = _key_schema(parameters)
     capacity = capacity_of(
         parameters.get("BillingMode", "PROVISIONED"), parameters.get("ProvisionedThroughput")
@@ -74,6 +76,8 @@ def create_table(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
         **capacity,
     )
     call.region.add_table(call.account, record)
+    if view_type is not None:
+        record = call.cluster.turn_stream_on(call.region, record.table_id, view_type, now)
     return {"TableDescription": table_description(call, record, status="CREATING")}
 
 
@@ -106,20 +110,23 @@ def update_table(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     _check_changeable(call, record)
     changes = _setting_changes(call, record, parameters)
     replica_updates = parameters.get("ReplicaUpdates")
-    if not changes and not replica_updates:
+    stream = parameters.get("StreamSpecification")
+    if not changes and not replica_updates and stream is None:
         raise ValidationError(
             "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "
             "GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required"
         )
+    streams.check_change(record, stream)
     if replica_updates:
         replicas.check_updates(call, record, replica_updates)
-    if changes:
+    if changes or stream is not None:
         record = call.region.change_table(
             record.table_id,
             updating_until_milliseconds=call.now_milliseconds + call.cluster.create_delay_milliseconds,
             **changes,
         )
         replicas.synchronise_settings(call, record, changes)
+    record = streams.apply_change(call, record, stream)
     if replica_updates:
         record = replicas.apply_updates(call, record, replica_updates)
     return {"TableDescription": table_description(call, record, status="UPDATING")}
@@ -166,8 +173,6 @@ def _check_changeable(call: Call, record: TableRecord) -> None:
 
 
 def _refuse_switched_on(operation: str, parameters: dict[str, Any]) -> None:
-    if parameters.get("StreamSpecification", {}).get("StreamEnabled"):
-        raise NotBuiltError(f"{operation} with StreamSpecification")
     if parameters.get("SSESpecification", {}).get("Enabled"):
         raise NotBuiltError(f"{operation} with SSESpecification")
 

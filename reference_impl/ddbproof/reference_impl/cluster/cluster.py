@@ -111,6 +111,8 @@ class Cluster:
             active_at_milliseconds=active_at,
             deletion_protection=False,
             recovery=None,
+            stream_view_type=None,
+            stream_arn=None,
             origin=None,
             group_id=group_id,
             replicas=siblings,
@@ -123,6 +125,7 @@ class Cluster:
                 replicas=(*member.replicas, newcomer),
                 updating_until_milliseconds=active_at,
             )
+            self._replicate_with_stream(other, member.table_id, now_milliseconds)
         sources = [(other, member.table_id) for other, member in members]
         self.network.deliver(
             (destination.name, *(source.name for source, _ in sources)),
@@ -144,6 +147,24 @@ class Cluster:
                 continue
             for key, item, size_bytes, version in source.store(source_id).versions():
                 store.receive(key, item, size_bytes, version, at_milliseconds)
+        self._replicate_with_stream(destination, table_id, at_milliseconds)
+
+    # -- streams --------------------------------------------------------------------------------------
+
+    def turn_stream_on(
+        self, region: Region, table_id: str, view_type: str, now_milliseconds: int
+    ) -> TableRecord:
+        """Turn on a stream of a table that has none; returns the table's new record."""
+        account, record = region.metadata.catalog.tables[table_id]
+        log_length = region.store(table_id).log_length
+        stream = region.streams.turn_on(account, record, view_type, log_length, now_milliseconds)
+        return region.change_table(table_id, stream_view_type=view_type, stream_arn=stream.arn)
+
+    def _replicate_with_stream(self, region: Region, table_id: str, now_milliseconds: int) -> None:
+        """Every replica has a stream with both images (ME-13); a new one from when it has been filled."""
+        record = region.table_by_id(table_id)
+        if record is not None and record.stream_view_type is None:
+            self.turn_stream_on(region, table_id, "NEW_AND_OLD_IMAGES", now_milliseconds)
 
     def leave_group(self, region: Region, record: TableRecord, updating_until_milliseconds: int = 0) -> None:
         """Take the table out of its global table; what it has already sent is still delivered."""
@@ -163,6 +184,7 @@ class Cluster:
     def delete_table(self, region: Region, record: TableRecord, now_milliseconds: int) -> TableRecord:
         """Begin the table's deletion; it is gone after the create delay. Returns the new record."""
         self.leave_group(region, record)
+        region.streams.turn_off(record.table_id, now_milliseconds)
         gone_at = now_milliseconds + self.create_delay_milliseconds
         deleted = region.change_table(
             record.table_id, gone_at_milliseconds=gone_at, replicas=(), group_id=None

@@ -77,6 +77,11 @@ class Stream:
             self.horizon_number = self._changes[kept - 1].sequence_number + 1
             del self._changes[:kept]
 
+    def number_at(self, milliseconds: int) -> int:
+        """The number of the first change left that is not older than the instant; else the next number."""
+        first = bisect_left(self._changes, milliseconds, key=lambda change: change.entry.instant_milliseconds)
+        return self._changes[first].sequence_number if first < len(self._changes) else self.next_number
+
     def changes_from(self, number: int, count: int) -> list[Change]:
         """At most `count` changes from sequence number `number` on."""
         first = bisect_left(self._changes, number, key=lambda change: change.sequence_number)

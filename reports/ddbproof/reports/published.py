@@ -1,0 +1,110 @@
+"""Results that are published as data, and the table of standings that is made of them and of nothing else.
+
+`reports/published/<target>-<version>/results.jsonl` is a whole run as it was judged. Whatever is said of a product
+in the README comes from there, so that everybody can look at what it rests on. Only a complete, honest run of a
+committed suite is published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ddbproof.reports.errors import ReportError
+from ddbproof.reports.matrix import columns_of, standings_lines
+from ddbproof.reports.merge import write
+from ddbproof.reports.pages import anchor
+from ddbproof.reports.reader import RESULTS_NAME, Results, read_results
+from ddbproof.reports.summary import Summary
+from ddbproof.reports.verdicts import Verdict
+
+MOST_BYTES = 1_000_000
+BEGIN = "<!-- standings: made by `ddbproof report standings --into README.md`, not by hand -->"
+END = "<!-- standings: end -->"
+
+
+def publish(results: Results, directory: Path) -> Path:
+    """Put a run among the published ones, in place of an earlier run of that target and version; its file.
+
+    Raises ReportError for a run that is not complete, has a planted defect, tells no version of its target, was
+    judged by a suite that was not committed, or takes more than a megabyte.
+    """
+    problem = _unfit(results)
+    if problem is not None:
+        raise ReportError(
+            f"The run {results.header.run} is not published", cause=problem, hint="Judge the target again"
+        )
+    target = results.header.target
+    place = directory / anchor_of(target.name, target.version or "") / RESULTS_NAME
+    write(results, place)
+    if place.stat().st_size > MOST_BYTES:
+        size_bytes = place.stat().st_size
+        place.unlink()
+        raise ReportError(
+            f"The run {results.header.run} is not published",
+            cause=f"It takes {size_bytes} bytes, and {MOST_BYTES} is the most",
+        )
+    return place
+
+
+def anchor_of(name: str, version: str) -> str:
+    """The name of a published run's directory.
+
+    >>> anchor_of("dynamodb-local", "3.3.1")
+    'dynamodb-local-3.3.1'
+    """
+    return f"{anchor(name)}-{'.'.join(anchor(part) for part in version.split('.'))}"
+
+
+def published_runs(directory: Path) -> list[Results]:
+    """Every published run: the one with the most passes first, the reference endpoint before all others."""
+    runs = [read_results(path) for path in sorted(directory.glob(f"*/{RESULTS_NAME}"))]
+    return sorted(runs, key=lambda run: (run.header.target.name != "reference", -Summary(run).passed))
+
+
+def standings(runs: Sequence[Results]) -> str:
+    """The table of standings as Markdown, or a sentence where no run is published."""
+    if not runs:
+        return "No run is published yet.\n"
+    columns = columns_of(runs)
+    commits = sorted({(run.header.commit or "")[:12] for run in runs})
+    lines = standings_lines(columns)
+    lines += [
+        "",
+        "Counts are of claims: one that several tests judge has the gravest of their verdicts. *Decided* claims "
+        "pass, fail or differ, of those that a client could test at all; an endpoint that refuses a feature is not "
+        "judged on it. Seconds are wall time with the default number of jobs. Suite at commit "
+        + ", ".join(f"`{commit}`" for commit in commits)
+        + ".",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def with_standings(text: str, table: str, name: str) -> str:
+    """A document with the table between its two markers; ReportError if it has none."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ReportError(
+            f"{name} has no place for the standings",
+            cause="The two markers are missing",
+            hint=f"Put these two lines where the table belongs: {BEGIN} and {END}",
+        )
+    return f"{before}{BEGIN}\n\n{table}\n{END}{after}"
+
+
+def _unfit(results: Results) -> str | None:
+    header, summary = results.header, Summary(results)
+    if header.target.defect is not None:
+        return f"A defect was planted: {header.target.defect}"
+    if summary.interruption is not None:
+        return summary.interruption
+    if header.target.version is None:
+        return "The version of the target is not known"
+    if header.commit is None or header.commit.endswith("+"):
+        return "The suite that judged it was not committed, so nobody could judge it again"
+    if any(name in header.options for name in ("select", "area", "shard")):
+        return "It judged only a part of the suite"
+    if Verdict.ERROR in summary.counts:
+        return "Tests of ours failed in it"
+    return None
