@@ -19,6 +19,7 @@ from ddbproof.conformance.defects import (
     recovery,
     replicas,
     restores,
+    streams,
     tables,
     transactions,
     wire,
@@ -41,6 +42,7 @@ DEFECTS: dict[str, type[Defect]] = {
         transactions,
         wire,
         faults,
+        streams,
         lag,
     )
     for defect in area.DEFECTS

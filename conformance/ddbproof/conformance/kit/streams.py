@@ -65,6 +65,10 @@ class StreamHandle:
         """A reader from the beginning, or with LATEST from now on."""
         return Reader(self, kind)
 
+    def reader_of_shard(self, shard_id: str, kind: str, **more: Any) -> Reader:
+        """A reader of one shard alone, from an iterator of type `kind`."""
+        return Reader(self, kind, {shard_id: self.iterator(shard_id, kind, **more)})
+
     def wait_until_enabled(self) -> None:
         """Raises Inconclusive if the stream is not ENABLED in time."""
         with preparing():
@@ -108,18 +112,23 @@ def streamed_table(region: RegionHandle, view_type: str = BOTH_IMAGES, **more: A
 class Reader:
     """Reads a stream on and on: `records` are all so far, in each shard's order, parents before children."""
 
-    def __init__(self, stream: StreamHandle, kind: str) -> None:
+    def __init__(self, stream: StreamHandle, kind: str, only: dict[str, str | None] | None = None) -> None:
         self._stream = stream
-        self._iterators: dict[str, str | None] = {}
+        self._iterators: dict[str, str | None] = dict(only or {})
+        self._only = only
         self._last_numbers: dict[str, str] = {}
         self.records: list[Record] = []
         self.page_sizes: list[int] = []
-        if kind != "TRIM_HORIZON":
+        if kind == "LATEST":
             for shard in stream.describe()["Shards"]:
                 self._iterators[shard["ShardId"]] = stream.iterator(shard["ShardId"], kind)
 
     def poll(self, **request: Any) -> list[Record]:
         """One GetRecords for each shard that can be read now; `request` goes to it. Returns all records so far."""
+        if self._only is not None:
+            for shard_id in self._only:
+                self._read(shard_id, request)
+            return self.records
         shards = self._stream.describe()["Shards"]
         present = {shard["ShardId"] for shard in shards}
         for shard in shards:

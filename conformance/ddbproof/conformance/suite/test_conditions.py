@@ -135,13 +135,13 @@ def test_existence_is_judged_by_the_path(here: RegionHandle) -> None:
     conditions = Conditions(
         here,
         a={"S": ""},
-        none={"NULL": True},
+        nil={"NULL": True},
         m={"M": {"x": {"BOOL": False}}},
         l={"L": [{"S": "first"}]},
     )
     for path, exists in (
         ("a", True),
-        ("none", True),
+        ("nil", True),
         ("m.x", True),
         ("l[0]", True),
         ("b", False),
@@ -249,11 +249,11 @@ def test_types_are_told_apart(here: RegionHandle) -> None:
         "NS": ["1"],
         "BS": [b"1"],
     }
-    conditions = Conditions(here, **{f"a{kind}": {kind: value} for kind, value in values.items()})
+    conditions = Conditions(here, **{f"is_{kind}": {kind: value} for kind, value in values.items()})
     kinds = list(values)
     for kind, another in zip(kinds, [*kinds[1:], kinds[0]], strict=True):
-        conditions.judge(f"attribute_type(a{kind}, :v)", True, v={"S": kind})
-        conditions.judge(f"attribute_type(a{kind}, :v)", False, v={"S": another})
+        conditions.judge(f"attribute_type(is_{kind}, :v)", True, v={"S": kind})
+        conditions.judge(f"attribute_type(is_{kind}, :v)", False, v={"S": another})
 
 
 @claim("CO-07")

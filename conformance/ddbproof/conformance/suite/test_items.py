@@ -2,7 +2,8 @@
 
 Values are compared as values: a number in whatever notation, a set in whatever order. Where the
 documentation says what a set is but not what happens to a request that names a value twice, both refusing
-and folding pass. Not here: sizes (PART-14), and what update expressions do (test_updates).
+and folding pass. Not here: sizes (PART-14), what update expressions do (test_updates), and batches
+(test_batches).
 """
 
 from __future__ import annotations
@@ -285,3 +286,32 @@ def test_binary_values_come_back_byte_for_byte(here: RegionHandle) -> None:
     expected: dict[str, Any] = {"sk": {"B": every_byte}, "b": {"B": every_byte}, "l": backwards}
     for name, value in expected.items():
         assert found.get(name) == value, f"{name} was written as {value} and read back as {found.get(name)}"
+
+
+@claim("IT-28")
+def test_a_key_is_named_completely_and_with_nothing_else(here: RegionHandle) -> None:
+    """A key without the sort key, with one attribute more or of another type is refused, and nothing is done."""
+    table, key = here.shared_table(sort_type="S"), here.names.key()
+    table.put(key, "kept", sk={"S": "s"})
+    whole = {"pk": {"S": key}, "sk": {"S": "s"}}
+    for what, wrong in (
+        ("without the sort key", {"pk": {"S": key}}),
+        ("with an attribute more", {**whole, "v": {"S": "kept"}}),
+        ("with a number for a string", {**whole, "sk": {"N": "1"}}),
+    ):
+        for operation in (table.client.get_item, table.client.delete_item, table.client.update_item):
+            refused(
+                operation,
+                "ValidationException",
+                what=f"{operation.__name__} of a key {what}",
+                TableName=table.name,
+                Key=wrong,
+            )
+    answer = table.client.query(
+        TableName=table.name,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": key}},
+        ConsistentRead=True,
+    )
+    expected = [{**whole, "v": {"S": "kept"}}]
+    assert answer["Items"] == expected, f"after refused requests with wrong keys there is {answer['Items']}"

@@ -164,6 +164,45 @@ def test_set_reads_the_item_as_it_was(here: RegionHandle) -> None:
         assert found == expected, f"after {expression} on {before} the item must hold {expected}: {found}"
 
 
+@claim("IT-26")
+def test_a_path_changes_only_what_lies_there(here: RegionHandle) -> None:
+    """SET and REMOVE inside maps and lists leave everything around the named place as it was."""
+    before = {"m": {"M": {"x": {"S": "x"}, "deep": {"L": [{"M": {"a": {"N": "1"}, "b": {"N": "2"}}}]}}}}
+    for expression, values, inner in (
+        ("SET m.deep[0].a = :v", {"v": {"N": "9"}}, {"a": {"N": "9"}, "b": {"N": "2"}}),
+        ("SET m.deep[0].c = :v", {"v": {"N": "9"}}, {"a": {"N": "1"}, "b": {"N": "2"}, "c": {"N": "9"}}),
+        ("REMOVE m.deep[0].b", {}, {"a": {"N": "1"}}),
+    ):
+        found = updated(here, before, expression, **values)
+        expected = {"m": {"M": {"x": {"S": "x"}, "deep": {"L": [{"M": inner}]}}}}
+        assert found == expected, f"after {expression} on {before} the item must hold {expected}: {found}"
+
+
+@claim("IT-27")
+def test_a_placeholder_is_one_name(here: RegionHandle) -> None:
+    """With placeholders an update writes and a read finds attributes named a.b, size and l[0], not a path."""
+    table, key = here.shared_table(), here.names.key()
+    names = ("a.b", "size", "l[0]")
+    before: dict[str, Any] = {"a": {"M": {"b": {"S": "nested"}}}, "l": {"L": [{"S": "element"}]}}
+    table.client.put_item(TableName=table.name, Item={"pk": {"S": key}, **before})
+    for name in names:
+        request = update(table, key, "SET #name = :v", {"v": {"S": name}})
+        table.client.update_item(**request, ExpressionAttributeNames={"#name": name})
+    expected = before | {name: {"S": name} for name in names}
+    found = item(table, key)
+    assert found == expected, f"after updates of attributes named {names} the item holds {found}"
+    for name in names:
+        answer = table.client.get_item(
+            TableName=table.name,
+            Key={"pk": {"S": key}},
+            ProjectionExpression="#name",
+            ExpressionAttributeNames={"#name": name},
+            ConsistentRead=True,
+        )
+        one = answer.get("Item")
+        assert one == {name: {"S": name}}, f"the projection #name for an attribute named {name} gave {one}"
+
+
 @claim("IT-21")
 def test_an_update_cannot_change_the_key(here: RegionHandle) -> None:
     """SET, REMOVE and ADD on a key attribute are refused, and the item keeps its key and its contents."""

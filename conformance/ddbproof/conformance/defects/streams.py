@@ -1,0 +1,315 @@
+"""Planted defects of streams (ST): records lost, doubled, out of order or false; settings and limits ignored."""
+
+# ruff: noqa: ARG002 (a hook gets the call and the answer, whether it looks at both or not)
+from __future__ import annotations
+
+import random
+
+from ddbproof.conformance.defects.base import Answer, Call, Defect, Document, Endpoint, success
+from ddbproof.conformance.defects.tables import described
+
+_ONE_IN = 5
+
+
+class ChangesRecords(Defect):
+    """Base of defects that change the records of a page."""
+
+    def changed(self, call: Call, records: list[Document]) -> list[Document]:
+        """The records to give instead."""
+        raise NotImplementedError
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Change the records of GetRecords."""
+        if call.operation == "GetRecords" and answer.ok:
+            return answer.with_members(Records=self.changed(call, list(answer.member("Records") or ())))
+        return answer
+
+
+class StreamRecordLost(ChangesRecords):
+    """Some records are missing."""
+
+    name = "stream-record-lost"
+    sentence = "A stream misses some changes"
+    claims = ("ST-01",)
+
+    def changed(self, call: Call, records: list[Document]) -> list[Document]:
+        """Leave out those whose sequence number falls into one class; reading again changes nothing."""
+        return [record for record in records if int(record["dynamodb"]["SequenceNumber"]) % _ONE_IN]
+
+
+class StreamRecordTwice(ChangesRecords):
+    """Some records come twice."""
+
+    name = "stream-record-twice"
+    sentence = "A stream holds some changes twice"
+    claims = ("ST-01",)
+
+    def changed(self, call: Call, records: list[Document]) -> list[Document]:
+        """Repeat those whose sequence number falls into one class."""
+        return [
+            record
+            for record in records
+            for _ in range(1 if int(record["dynamodb"]["SequenceNumber"]) % _ONE_IN else 2)
+        ]
+
+
+class StreamOutOfOrder(ChangesRecords):
+    """Records of a page are shuffled."""
+
+    name = "stream-out-of-order"
+    sentence = "A stream does not keep the order of an item's changes"
+    claims = ("ST-01",)
+
+    def changed(self, call: Call, records: list[Document]) -> list[Document]:
+        """Shuffle, the same way each time."""
+        random.Random(len(records)).shuffle(records)  # noqa: S311 (no secret)
+        return records
+
+
+class StreamOldImageNew(ChangesRecords):
+    """The old image is the new one."""
+
+    name = "stream-old-image-is-new"
+    sentence = "OldImage shows the item as it is after the change"
+    claims = ("ST-01", "ST-07")
+
+    def changed(self, call: Call, records: list[Document]) -> list[Document]:
+        """Where there are both, show the new one twice."""
+        for record in records:
+            images = record["dynamodb"]
+            if "OldImage" in images and "NewImage" in images:
+                images["OldImage"] = images["NewImage"]
+        return records
+
+
+class StreamHoldsIdleWrites(Defect):
+    """A write that changes nothing adds a record."""
+
+    name = "stream-holds-idle-writes"
+    sentence = "A write that leaves an item as it was adds a stream record"
+    claims = ("ST-02",)
+
+    def request(self, call: Call) -> Call | Answer:
+        """Touch an item that is put as it is, so that the put changes something."""
+        item = call.parameter("Item")
+        if call.operation == "PutItem" and isinstance(item, dict) and "pk" in item:
+            table: Document = {"TableName": call.table}
+            present = self.endpoint.call(call.region, "GetItem", {**table, "Key": {"pk": item["pk"]}})
+            if present.member("Item") == item:
+                self.endpoint.call(
+                    call.region, "PutItem", {**table, "Item": {**item, "touched": {"BOOL": True}}}
+                )
+        return call
+
+
+class StreamGoneWhenOff(Defect):
+    """A stream that was turned off is gone at once."""
+
+    name = "stream-gone-when-off"
+    sentence = "A stream that was turned off can no longer be read"
+    claims = ("ST-03",)
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Show no shards of a stream that is DISABLED."""
+        description = answer.member("StreamDescription")
+        if isinstance(description, dict) and description.get("StreamStatus") == "DISABLED":
+            return answer.with_members(StreamDescription={**description, "Shards": []})
+        return answer
+
+
+class ShardIteratorLivesOn(Defect):
+    """A shard iterator never expires."""
+
+    name = "shard-iterator-lives-on"
+    sentence = "A shard iterator can be used after 15 minutes"
+    claims = ("ST-04",)
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Answer with an empty page."""
+        if call.operation == "GetRecords" and answer.code == "ExpiredIteratorException":
+            return success({"Records": [], "NextShardIterator": call.parameter("ShardIterator")})
+        return answer
+
+
+class StreamTurnedOnTwice(Defect):
+    """Turning a stream on or off that is on or off already answers 200 and changes nothing."""
+
+    name = "stream-turned-on-twice"
+    sentence = "Turning on a stream that is on, or off one that is off, is accepted"
+    claims = ("ST-05",)
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Answer the refusal with the table as it is."""
+        if (
+            call.operation == "UpdateTable"
+            and call.parameter("StreamSpecification") is not None
+            and answer.code == "ValidationException"
+        ):
+            return described(self, call, call.table)
+        return answer
+
+
+class StreamKeepsArn(Defect):
+    """A stream that is turned on again has the ARN of the first one."""
+
+    name = "stream-keeps-arn"
+    sentence = "A stream that was turned off and on again keeps its ARN"
+    claims = ("ST-05",)
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(endpoint)
+        self._arns: dict[tuple[str, str], str] = {}
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Show the first ARN of each table."""
+        table = answer.member("Table")
+        if call.operation != "DescribeTable" or not isinstance(table, dict) or "LatestStreamArn" not in table:
+            return answer
+        with self.lock:
+            first = self._arns.setdefault((call.region, table["TableId"]), table["LatestStreamArn"])
+        return answer.with_members(Table={**table, "LatestStreamArn": first})
+
+
+class GetRecordsWithoutLimit(Defect):
+    """GetRecords takes no notice of any limit."""
+
+    name = "get-records-without-limit"
+    sentence = "GetRecords returns more records than Limit, 1,000 or 1 MB allow"
+    claims = ("ST-06",)
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Add the following pages, as many as have something."""
+        if call.operation != "GetRecords" or not answer.ok:
+            return answer
+        records = list(answer.member("Records") or ())
+        page = answer
+        while page.member("Records") and page.member("NextShardIterator"):
+            request = {"ShardIterator": page.member("NextShardIterator")}
+            page = self.endpoint.call(call.region, "GetRecords", request)
+            records += page.member("Records") or ()
+        return answer.with_members(Records=records, NextShardIterator=page.member("NextShardIterator"))
+
+
+class StreamShowsBothImages(Defect):
+    """Every stream shows both images."""
+
+    name = "stream-view-type-ignored"
+    sentence = "Stream records show both images, whatever the view type"
+    claims = ("ST-07",)
+
+    def request(self, call: Call) -> Call | Answer:
+        """Ask for both."""
+        wanted = call.parameter("StreamSpecification")
+        if isinstance(wanted, dict) and wanted.get("StreamEnabled"):
+            both = {**wanted, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+            return call.with_parameters(StreamSpecification=both)
+        return call
+
+
+class AfterMeansAt(Defect):
+    """AFTER_SEQUENCE_NUMBER begins with the record itself."""
+
+    name = "stream-after-means-at"
+    sentence = "AFTER_SEQUENCE_NUMBER returns the record with that number again"
+    claims = ("ST-08",)
+
+    def request(self, call: Call) -> Call | Answer:
+        """Ask for AT_SEQUENCE_NUMBER."""
+        if call.parameter("ShardIteratorType") == "AFTER_SEQUENCE_NUMBER":
+            return call.with_parameters(ShardIteratorType="AT_SEQUENCE_NUMBER")
+        return call
+
+
+class LatestMeansOldest(Defect):
+    """LATEST begins with the oldest record."""
+
+    name = "stream-latest-means-oldest"
+    sentence = "LATEST returns records from before"
+    claims = ("ST-08",)
+
+    def request(self, call: Call) -> Call | Answer:
+        """Ask for TRIM_HORIZON."""
+        if call.parameter("ShardIteratorType") == "LATEST":
+            return call.with_parameters(ShardIteratorType="TRIM_HORIZON")
+        return call
+
+
+class StreamForgetsSortKey(ChangesRecords):
+    """Keys has the partition key only."""
+
+    name = "stream-forgets-sort-key"
+    sentence = "A stream record names an item without its sort key"
+    claims = ("ST-09",)
+
+    def changed(self, call: Call, records: list[Document]) -> list[Document]:
+        """Take it away."""
+        for record in records:
+            record["dynamodb"]["Keys"].pop("sk", None)
+        return records
+
+
+class StreamKnowsOneEvent(ChangesRecords):
+    """A new item is told as changed."""
+
+    name = "stream-insert-is-modify"
+    sentence = "The record of a new item is a MODIFY"
+    claims = ("ST-01", "ST-09")
+
+    def changed(self, call: Call, records: list[Document]) -> list[Document]:
+        """Tell both as MODIFY."""
+        for record in records:
+            if record["eventName"] == "INSERT":
+                record["eventName"] = "MODIFY"
+        return records
+
+
+class UnknownStreamEmpty(Defect):
+    """A stream that does not exist is described as an empty one."""
+
+    name = "unknown-stream-empty"
+    sentence = "DescribeStream of an unknown stream is answered 200"
+    claims = ("AP-11",)
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Answer the refusal with a stream without shards."""
+        if call.operation == "DescribeStream" and answer.code == "ResourceNotFoundException":
+            arn = call.parameter("StreamArn")
+            return success(
+                {"StreamDescription": {"StreamArn": arn, "StreamStatus": "DISABLED", "Shards": []}}
+            )
+        return answer
+
+
+class StreamDropped(Defect):
+    """StreamSpecification is taken and forgotten."""
+
+    name = "stream-dropped"
+    sentence = "CreateTable accepts a StreamSpecification and makes no stream"
+    claims = ("ST-01", "ST-02", "ST-03", "ST-05", "ST-06", "ST-07", "ST-08", "ST-09", "AP-11")
+
+    def request(self, call: Call) -> Call | Answer:
+        """Take the parameter away."""
+        if call.operation == "CreateTable" and call.parameter("StreamSpecification") is not None:
+            return call.with_parameters(StreamSpecification=None)
+        return call
+
+
+DEFECTS = (
+    StreamRecordLost,
+    StreamRecordTwice,
+    StreamOutOfOrder,
+    StreamOldImageNew,
+    StreamHoldsIdleWrites,
+    StreamGoneWhenOff,
+    ShardIteratorLivesOn,
+    StreamTurnedOnTwice,
+    StreamKeepsArn,
+    GetRecordsWithoutLimit,
+    StreamShowsBothImages,
+    AfterMeansAt,
+    LatestMeansOldest,
+    StreamForgetsSortKey,
+    StreamKnowsOneEvent,
+    UnknownStreamEmpty,
+    StreamDropped,
+)
