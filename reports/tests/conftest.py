@@ -19,11 +19,13 @@ from ddbproof.reports import (
     Header,
     Record,
     ResultRecord,
+    Results,
     ResultsWriter,
     SeedRecord,
     TargetRecord,
     Verdict,
     exit_code,
+    read_results,
 )
 
 _AREAS = (
@@ -186,6 +188,12 @@ def records() -> list[Record]:
 def results_path(tmp_path: Path, records: list[Record]) -> Path:
     """The file of a small run."""
     return write_all(tmp_path / "results.jsonl", records)
+
+
+@pytest.fixture
+def run(results_path: Path) -> Results:
+    """A small run, read."""
+    return read_results(results_path)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -23,19 +22,12 @@ from ddbproof.reports import (
     Verdict,
     exit_code,
     print_summary,
-    read_results,
     worst,
 )
 from ddbproof.reports.summary import clean, one_line
 
 FAIL, ERROR, DIFFERS, PASS = Verdict.FAIL, Verdict.ERROR, Verdict.DIFFERS, Verdict.PASS
 INCONCLUSIVE, UNSUPPORTED, NOT_TESTABLE = Verdict.INCONCLUSIVE, Verdict.UNSUPPORTED, Verdict.NOT_TESTABLE
-
-
-@pytest.fixture
-def run(results_path: Path) -> Results:
-    """A small run."""
-    return read_results(results_path)
 
 
 @pytest.mark.parametrize(

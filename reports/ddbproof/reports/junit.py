@@ -43,7 +43,7 @@ def render_junit(results: Results) -> str:
         suite.add_testcase(cut_off)
     document = JUnitXml("ddbproof")
     document.add_testsuite(suite)
-    document.update_statistics()
+    document.update_statistics()  # type: ignore[no-untyped-call]  # junitparser's own types are partial
     return str(document.tostring().decode("utf-8"))  # type: ignore[no-untyped-call]
 
 

@@ -16,7 +16,7 @@ import msgspec
 from ddbproof.reports.errors import ReportError
 from ddbproof.reports.outcome import exit_code_of
 from ddbproof.reports.reader import Results
-from ddbproof.reports.schema import Footer, Header, ResultRecord
+from ddbproof.reports.schema import Footer, Header, Record, ResultRecord
 from ddbproof.reports.writer import ResultsWriter
 
 # A shard may have these to itself.
@@ -65,13 +65,8 @@ def write(results: Results, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with ResultsWriter(path) as writer:
-            for record in (
-                results.header,
-                *results.claims.values(),
-                *results.seeds.values(),
-                *results.results,
-                *results.findings,
-            ):
+            records: list[Record] = [results.header, *results.claims.values(), *results.seeds.values()]
+            for record in (*records, *results.results, *results.findings):
                 writer.write(record)
             if results.footer is not None:
                 writer.close(results.footer)

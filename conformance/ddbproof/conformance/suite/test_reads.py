@@ -1,5 +1,6 @@
-"""Reads and single-item writes: strong consistency, atomic conditions.
+"""Reads and single-item writes: strong consistency, atomic conditions, the capacity they consume.
 
+Sizes are chosen far from the limits of a unit, because how sizes are counted is documented as approximate.
 Not here: what an eventually consistent read may show; its lag is lawful and any answer passes.
 """
 
@@ -10,11 +11,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ddbproof.conformance.kit import claim
+from ddbproof.conformance.kit import Inconclusive, claim
 from ddbproof.conformance.kit.tables import RegionHandle
 
 ROUNDS = 30
 WRITERS = 12
+# Bytes, units of 4 KB to read them, units of 1 KB to write them.
+SIZES = ((2_500, 1, 3), (9_600, 3, 10))
 
 
 @claim("RC-03", "RC-07", consistency=True)
@@ -81,3 +84,55 @@ def test_concurrent_counter_updates_are_not_lost(here: RegionHandle) -> None:
     assert ROUNDS <= visits <= ROUNDS + retries, (
         f"{ROUNDS} updates succeeded, but the counter stands at {visits}"
     )
+
+
+def units(answer: dict[str, Any], what: str) -> float:
+    """The capacity units that an answer tells; a transaction tells them for each table."""
+    consumed = answer.get("ConsumedCapacity") or {}
+    table = consumed[0] if isinstance(consumed, list) else consumed
+    found = table.get("CapacityUnits")
+    if found is None:
+        raise Inconclusive(f"{what} was asked for the capacity that it consumes, and does not tell it")
+    return float(found)
+
+
+@claim("RC-09")
+def test_requests_consume_units_by_size(here: RegionHandle) -> None:
+    """Reads are counted in units of 4 KB, half as many if eventually consistent, and writes in units of 1 KB."""
+    table, told = here.shared_table(), {"ReturnConsumedCapacity": "TOTAL"}
+    for size_bytes, reading, writing in SIZES:
+        item = {"pk": {"S": here.names.key()}, "v": {"S": "v" * size_bytes}}
+        one: dict[str, Any] = {"TableName": table.name, "Key": {"pk": item["pk"]}, **told}
+        put = here.client.put_item(TableName=table.name, Item=item, **told)
+        consistent = here.client.get_item(**one, ConsistentRead=True)
+        eventual = here.client.get_item(**one, ConsistentRead=False)
+        # An eventually consistent read may lag behind the write, and then it has read nothing: the least there is.
+        seen_units = reading / 2 if "Item" in eventual else 0.5
+        for what, answer, expected in (
+            ("PutItem", put, writing),
+            ("a strongly consistent GetItem", consistent, reading),
+            ("an eventually consistent GetItem", eventual, seen_units),
+            ("DeleteItem", here.client.delete_item(**one), writing),
+        ):
+            found = units(answer, what)
+            assert found == expected, f"{what} of {size_bytes} bytes consumes {expected} units, not {found}"
+
+
+@claim("RC-09")
+def test_transactions_consume_twice_the_units(here: RegionHandle) -> None:
+    """A put or a get in a transaction consumes twice what it consumes alone."""
+    table, told = here.shared_table(), {"ReturnConsumedCapacity": "TOTAL"}
+    for size_bytes, reading, writing in SIZES:
+        item = {"pk": {"S": here.names.key()}, "v": {"S": "v" * size_bytes}}
+        put = {"Put": {"TableName": table.name, "Item": item}}
+        get = {"Get": {"TableName": table.name, "Key": {"pk": item["pk"]}}}
+        for what, answer, expected in (
+            (
+                "TransactWriteItems",
+                here.client.transact_write_items(TransactItems=[put], **told),
+                2 * writing,
+            ),
+            ("TransactGetItems", here.client.transact_get_items(TransactItems=[get], **told), 2 * reading),
+        ):
+            found = units(answer, what)
+            assert found == expected, f"{what} of {size_bytes} bytes consumes {expected} units, not {found}"

@@ -121,9 +121,9 @@ def test_add_adds_numbers_and_members(here: RegionHandle) -> None:
     for before, value, expected in (({}, "3", "3"), (numbers("10"), "5", "15"), (numbers("10"), "-12", "-2")):
         found = updated(here, before, "ADD n :v", v={"N": value}).get("n", {}).get("N")
         assert found == expected, f"ADD of {value} to {before or 'nothing'} gave {found}"
-    for before, expected in (({}, ["b", "c"]), ({"s": {"SS": ["a", "b"]}}, ["a", "b", "c"])):
+    for before, members in (({}, ["b", "c"]), ({"s": {"SS": ["a", "b"]}}, ["a", "b", "c"])):
         joined = updated(here, before, "ADD s :v", v={"SS": ["b", "c"]}).get("s")
-        assert joined == {"SS": expected}, f"ADD of the members b, c to {before or 'nothing'} gave {joined}"
+        assert joined == {"SS": members}, f"ADD of the members b, c to {before or 'nothing'} gave {joined}"
 
 
 @claim("IT-18")

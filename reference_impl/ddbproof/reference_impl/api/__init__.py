@@ -18,6 +18,7 @@ from ddbproof.reference_impl.api import (
     restores,
     streams,
     tables,
+    time_to_live,
     transactions,
 )
 from ddbproof.reference_impl.api.call import Call
@@ -36,6 +37,7 @@ OPERATIONS: dict[str, Operation] = {
     "DescribeContinuousBackups": recovery.describe_continuous_backups,
     "DescribeStream": streams.describe_stream,
     "DescribeTable": tables.describe_table,
+    "DescribeTimeToLive": time_to_live.describe_time_to_live,
     "GetItem": items.get_item,
     "GetRecords": streams.get_records,
     "GetShardIterator": streams.get_shard_iterator,
@@ -52,4 +54,5 @@ OPERATIONS: dict[str, Operation] = {
     "UpdateContinuousBackups": recovery.update_continuous_backups,
     "UpdateItem": items.update_item,
     "UpdateTable": tables.update_table,
+    "UpdateTimeToLive": time_to_live.update_time_to_live,
 }

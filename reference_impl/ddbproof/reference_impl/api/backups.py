@@ -4,7 +4,7 @@ Claims: BK-01, BK-02 and BK-03 (the cut; this endpoint cuts at the exact instant
 two-minute band allows), BK-05 (CREATING, then AVAILABLE), BK-09 (a backup outlives its table), BK-10 and
 BK-16 (SYSTEM backups and their 35 days), BK-11, BK-13 and RS-11 (errors), BK-14 (ARN), BK-15 (listing).
 A backup is a prefix of the table's log together with the table's record: nothing is copied.
-Not built: AWS Backup, and the recorded stream and time-to-live settings (neither feature is here yet).
+Not built: AWS Backup.
 """
 
 from __future__ import annotations

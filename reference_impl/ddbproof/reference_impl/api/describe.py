@@ -6,6 +6,7 @@ from typing import Any
 
 from ddbproof.reference_impl.api.call import Call
 from ddbproof.reference_impl.api.streams import stream_members
+from ddbproof.reference_impl.api.time_to_live import time_to_live_description
 from ddbproof.reference_impl.cluster.records import BackupRecord, TableRecord
 
 _NEW_TABLE_READ_UNITS = 12_000
@@ -128,5 +129,15 @@ def backup_description(call: Call, backup: BackupRecord, *, status: str | None =
             },
             "BillingMode": table.billing_mode,
         },
-        "SourceTableFeatureDetails": {},
+        "SourceTableFeatureDetails": _feature_details(table, backup.created_at_milliseconds),
     }
+
+
+def _feature_details(table: TableRecord, now_milliseconds: int) -> dict[str, Any]:
+    """SourceTableFeatureDetails: settings that a backup records and a restore does not bring back (BK-07)."""
+    details: dict[str, Any] = {}
+    if table.stream_view_type is not None:
+        details["StreamDescription"] = {"StreamEnabled": True, "StreamViewType": table.stream_view_type}
+    if table.time_to_live is not None:
+        details["TimeToLiveDescription"] = time_to_live_description(table, now_milliseconds)
+    return details

@@ -17,6 +17,7 @@ import random
 import uuid
 
 from ddbproof.reference_impl.cluster.clock import Clock
+from ddbproof.reference_impl.cluster.expiry import Expiry
 from ddbproof.reference_impl.cluster.network import Network
 from ddbproof.reference_impl.cluster.records import BackupRecord, Replica, TableRecord
 from ddbproof.reference_impl.cluster.region import Region
@@ -37,6 +38,9 @@ class Cluster:
         self.regions = {
             name: Region(name, number, self._offer) for number, name in enumerate(options.regions)
         }
+        self.expiry = Expiry(self.scheduler, self.members)
+        for region in self.regions.values():
+            self.expiry.watch(region)
 
     def catch_up(self) -> int:
         """Run what is due; returns the present instant in milliseconds. Called before every request."""

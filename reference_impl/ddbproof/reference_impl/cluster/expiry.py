@@ -1,0 +1,118 @@
+"""Time to live: deleting items whose time has passed, by the endpoint's clock.
+
+Claims: TT-01 (an expired item is deleted some time after it expires, and can be read until then), TT-02 (only
+Numbers, and none more than five years past), TT-03 (the deletion is marked as the service's own), TT-04 (it
+replicates, and is not marked elsewhere), TT-07 (an item whose time was put off in time is kept).
+
+Each write of an item with a time is followed by one look at that item, due `DELAY_MILLISECONDS` after its time;
+turning time to live on plans a look at every item there is. A look deletes the item if its time, as it is
+then, has passed, and otherwise does nothing: a later write has planned a look of its own.
+
+Choices where AWS publishes nothing: the delay is five minutes; a fraction of a second counts as the second
+itself; deletions stop at once when time to live is turned off (TT-05 lets them go on for half an hour). In a
+global table one Region deletes, the first of the endpoint's list that has a replica; the others look again
+every hour, in case it leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import msgspec
+
+from ddbproof.reference_impl.cluster.clock import LATEST_MILLISECONDS
+from ddbproof.reference_impl.cluster.records import TableRecord, TimeToLive
+from ddbproof.reference_impl.cluster.region import Region
+from ddbproof.reference_impl.cluster.scheduler import Scheduler
+from ddbproof.reference_impl.storage.items import Image
+from ddbproof.reference_impl.storage.log import Entry
+
+DELAY_MILLISECONDS = 5 * 60 * 1000
+OLDEST_MILLISECONDS = 5 * 365 * 24 * 3600 * 1000
+_LOOK_AGAIN_MILLISECONDS = 3600 * 1000
+
+_decode = msgspec.json.Decoder().decode
+Members = Callable[[Region, TableRecord], list[tuple[Region, TableRecord]]]
+
+
+class Expiry:
+    """Plans and makes the deletions of every Region. `members` gives the other replicas of a table."""
+
+    def __init__(self, scheduler: Scheduler, members: Members) -> None:
+        self._scheduler = scheduler
+        self._members = members
+
+    def watch(self, region: Region) -> None:
+        """See to it that every write in the Region is noticed."""
+
+        def note(table_id: str, _index: int, entry: Entry, _old: Image | None) -> None:
+            record = region.table_by_id(table_id)
+            setting = None if record is None else record.time_to_live
+            if entry.item is not None and setting is not None and setting.enabled:
+                self._plan(region, table_id, entry.key, entry.item, setting, entry.instant_milliseconds)
+
+        region.watchers.append(note)
+
+    def turned_on(self, region: Region, table_id: str, now_milliseconds: int) -> None:
+        """Plan a look at every item of a table whose time to live was just turned on."""
+        record = region.table_by_id(table_id)
+        if record is None or record.time_to_live is None:
+            return
+        for key, image in region.store(table_id).range(b"", None, reverse=False, consistent=True):
+            self._plan(region, table_id, key, image.item, record.time_to_live, now_milliseconds)
+
+    def _plan(
+        self,
+        region: Region,
+        table_id: str,
+        key: bytes,
+        item: bytes,
+        setting: TimeToLive,
+        now_milliseconds: int,
+    ) -> None:
+        expires_at = expiry_milliseconds(item, setting.attribute_name)
+        if expires_at is None:
+            return
+        due_milliseconds = max(expires_at, now_milliseconds) + DELAY_MILLISECONDS
+        if due_milliseconds <= LATEST_MILLISECONDS and not _is_too_old(expires_at, due_milliseconds):
+            self._scheduler.at(due_milliseconds, lambda at: self._look(region, table_id, key, at))
+
+    def _look(self, region: Region, table_id: str, key: bytes, at_milliseconds: int) -> None:
+        """Delete the item if its time has passed."""
+        record = region.table_by_id(table_id)
+        setting = None if record is None else record.time_to_live
+        if record is None or setting is None or not setting.enabled:
+            return
+        store = region.store(table_id)
+        image = store.read(key, consistent=True)
+        expires_at = None if image is None else expiry_milliseconds(image.item, setting.attribute_name)
+        if expires_at is None or expires_at + DELAY_MILLISECONDS > at_milliseconds:
+            return
+        if _is_too_old(expires_at, at_milliseconds):
+            return
+        if any(other.number < region.number for other, _ in self._members(region, record)):
+            self._scheduler.at(
+                at_milliseconds + _LOOK_AGAIN_MILLISECONDS, lambda at: self._look(region, table_id, key, at)
+            )
+            return
+        store.write(key, None, 0, at_milliseconds, expired=True)
+
+
+def expiry_milliseconds(item: bytes, attribute_name: str) -> int | None:
+    """The instant at which a stored item expires; None if it has no time that counts.
+
+    >>> expiry_milliseconds(b'{"pk":{"S":"a"},"until":{"N":"1800000000"}}', "until")
+    1800000000000
+    >>> expiry_milliseconds(b'{"pk":{"S":"a"},"until":{"S":"1800000000"}}', "until") is None
+    True
+    """
+    text = _decode(item).get(attribute_name, {}).get("N")
+    if text is None:
+        return None
+    seconds = Decimal(text)
+    return int(seconds) * 1000 if 0 <= seconds * 1000 <= LATEST_MILLISECONDS else None
+
+
+def _is_too_old(expires_at_milliseconds: int, now_milliseconds: int) -> bool:
+    return expires_at_milliseconds < now_milliseconds - OLDEST_MILLISECONDS
