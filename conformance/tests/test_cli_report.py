@@ -11,6 +11,7 @@ import pytest
 
 from ddbproof.cli.app import run
 from ddbproof.reports import Footer, Header, ResultRecord, ResultsWriter, TargetRecord, Verdict
+from ddbproof.reports.published import BEGIN, END
 
 HEADER = Header(
     run="r",
@@ -129,3 +130,90 @@ def test_json_is_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert summary["complete"] is True
     assert summary["results"] == {"pass": 1, "fail": 1}
     assert summary["not_passed"] == [{"claim": "PI-1", "verdict": "fail", "reasons": ["A reason."]}]
+
+
+def other(directory: Path, name: str, *verdicts: Verdict, **header: object) -> Path:
+    """A run of a target of that name."""
+    directory.mkdir()
+    target = msgspec.structs.replace(HEADER.target, name=name, version="1.0")
+    with ResultsWriter(directory / "results.jsonl") as writer:
+        writer.write(msgspec.structs.replace(HEADER, target=target, **header))
+        for number, verdict in enumerate(verdicts):
+            writer.write(ResultRecord(f"PI-{number}", "t.py::t", "A promise.", verdict, "A reason.", 0.1))
+        writer.close(msgspec.structs.replace(FOOTER, counts=dict(Counter(map(str, verdicts)))))
+    return directory
+
+
+def test_every_form_is_written_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each to its own file."""
+    results(tmp_path, Verdict.PASS, Verdict.FAIL)
+    forms = {form: tmp_path / f"it.{form}" for form in ("html", "junit", "markdown", "csv")}
+    arguments = [word for form, path in forms.items() for word in (f"--{form}", str(path))]
+    assert run(["report", str(tmp_path), *arguments]) == 1
+    printed = capsys.readouterr().out
+    assert all(path.stat().st_size > 100 and str(path) in printed for path in forms.values())
+
+
+def test_two_runs_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """1 if anything got worse."""
+    before = other(tmp_path / "before", "a", Verdict.PASS, Verdict.FAIL)
+    after = other(tmp_path / "after", "a", Verdict.FAIL, Verdict.PASS)
+    assert run(["report", "diff", str(before), str(after)]) == 1
+    assert "newly failing" in capsys.readouterr().out
+    assert run(["report", "diff", str(before), str(before)]) == 0
+    assert run(["report", "diff", str(before), str(after), "--json"]) == 1
+    assert '"newly failing"' in capsys.readouterr().out
+
+
+def test_several_targets_are_shown_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As a table, and as pages that lead to each other."""
+    runs = [str(other(tmp_path / name, name, Verdict.PASS, Verdict.FAIL)) for name in ("a", "b")]
+    assert run(["report", "matrix", *runs, "--html", str(tmp_path / "m")]) == 0
+    assert "| a | 1.0 | 1 | 1 |" in capsys.readouterr().out
+    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == [
+        "a-1-0.html",
+        "b-1-0.html",
+        "index.html",
+    ]
+
+
+def test_a_published_run_makes_the_standings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And a document that is out of date is told."""
+    published = str(tmp_path / "published")
+    fit = other(tmp_path / "fit", "a", Verdict.PASS, commit="abc")
+    assert run(["report", "publish", str(fit), "--into", published]) == 0
+    readme = tmp_path / "README.md"
+    readme.write_text(f"{BEGIN}\n{END}\n")
+    into = ["report", "standings", "--published", published, "--into", str(readme)]
+    assert run([*into, "--check"]) == 1
+    assert run(into) == 0
+    assert run([*into, "--check"]) == 0
+    assert "| a | 1.0 | 1 |" in readme.read_text()
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["merge", "--into", "x"], "Which run?"),
+        (["merge", "{run}", "--into", "x"], "nothing to merge"),
+        (["merge", "{run}", "{run}", "--into", "x"], "named twice"),
+        (["matrix"], "no run to show"),
+        (["diff", "{run}", "no-such-run"], "not a results file"),
+        (["publish", "{run}"], "not published"),
+        (["standings", "--into", "no-such.md"], "cannot read"),
+    ],
+)
+def test_bad_input_has_a_cause(
+    arguments: list[str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Exit code 2, and nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    place = other(tmp_path / "run", "a", Verdict.PASS)
+    assert run(["report", *(word.replace("{run}", str(place)) for word in arguments)]) == 2
+    assert words in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]

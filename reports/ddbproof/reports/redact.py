@@ -20,7 +20,7 @@ from typing import Any
 REDACTED = "[redacted]"
 _PATH = "<path>"
 
-_SECRET_NAMES = (
+_NAMES = (
     r"(?:aws_?)?secret_?(?:access_?)?key|(?:aws_?)?session_?token|(?:x-amz-)?security-?token"
     r"|password|passwd|api_?key|access_?token|refresh_?token|private_?key|client_?secret|x-ddbproof-token"
 )
@@ -31,11 +31,11 @@ _RULES = (
     (re.compile(r"\b((?:X-Amz-)?(?:Signature|Credential)=)[^\s&,;\"'<>\\]+", re.IGNORECASE), rf"\1{REDACTED}"),
     # "SessionToken": "...", also with the quotes escaped, as in JSON within JSON
     (
-        re.compile(rf"((?:{_SECRET_NAMES})\\?[\"']?\s*[:=]\s*\\?[\"'])[^\"'\\]+", re.IGNORECASE),
+        re.compile(rf"((?:{_NAMES})\\?[\"']?\s*[:=]\s*\\?[\"'])[^\"'\\]+", re.IGNORECASE),
         rf"\1{REDACTED}",
     ),
-    # session_token=...
-    (re.compile(rf"((?:{_SECRET_NAMES})\s*[:=]\s*)[^\s&,;\"'<>\\\[]+", re.IGNORECASE), rf"\1{REDACTED}"),
+    # the same without quotes, as in a header or an environment
+    (re.compile(rf"((?:{_NAMES})\s*[:=]\s*)[^\s&,;\"'<>\\\[]+", re.IGNORECASE), rf"\1{REDACTED}"),
     (re.compile(r"(://)[^\s/@\"'<>]+@"), rf"\1{REDACTED}@"),
     (re.compile(r"(?<![A-Za-z0-9])(?:AKIA|ASIA|AIDA|AROA|AGPA|ANPA)[A-Z0-9]{12,28}(?![A-Za-z0-9])"), REDACTED),
     # Forty letters of base64 with all of lower case, upper case and digits: what a secret access key looks like.

@@ -27,8 +27,21 @@ class TargetRecord(msgspec.Struct, frozen=True):
     defect: str | None = None
 
 
+class PartRecord(msgspec.Struct, frozen=True):
+    """One of the runs that were merged into this one: what it was given, and the tests it ran."""
+
+    run: str
+    seed: int
+    options: dict[str, Any]
+    seconds: float
+    tests: list[str]
+
+
 class Header(msgspec.Struct, frozen=True, tag_field="record", tag="header"):
-    """What determined the run. `started` is ISO 8601 in UTC; `options` are those of the command."""
+    """What determined the run. `started` is ISO 8601 in UTC; `options` are those of the command.
+
+    `parts` is empty unless the run was merged from several.
+    """
 
     run: str
     started: str
@@ -38,6 +51,7 @@ class Header(msgspec.Struct, frozen=True, tag_field="record", tag="header"):
     versions: dict[str, str]
     options: dict[str, Any] = {}
     commit: str | None = None
+    parts: list[PartRecord] = []
     schema: str = SCHEMA
 
 

@@ -9,16 +9,17 @@ evidence yet`. Evidence other than a verdict speaks of the project's own model a
 
 from __future__ import annotations
 
-import shlex
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ddbproof.reports.outcome import exit_code_of
+from ddbproof.reports.commands import commands_of_run
+from ddbproof.reports.outcome import exit_code_of, is_known_failure, is_unexpected_pass
 from ddbproof.reports.reader import Results
-from ddbproof.reports.schema import ClaimRecord, ResultRecord, SeedRecord
+from ddbproof.reports.redact import redacted, redacted_data
+from ddbproof.reports.schema import ClaimRecord, KnownFailure, ResultRecord, SeedRecord
 from ddbproof.reports.verdicts import WORST_FIRST, Verdict, worst
 
 NO_EVIDENCE = "no evidence yet"
@@ -60,6 +61,12 @@ class ClaimRow:
             return []
         found = (result.reason for result in self.results if result.verdict is self.verdict and result.reason)
         return list(dict.fromkeys(found))
+
+    @property
+    def known(self) -> KnownFailure | None:
+        """What the list of known failures says of it, if that explains every result with the claim's verdict."""
+        found = [result for result in self.results if result.verdict is self.verdict]
+        return found[0].known if found and all(map(is_known_failure, found)) else None
 
     @property
     def seen(self) -> dict[str, str]:
@@ -173,6 +180,20 @@ class Summary:
         return [row for row in self.claims.values() if row.results]
 
     @property
+    def known_failures(self) -> list[ResultRecord]:
+        """Results that did not pass as the user's list of known failures expects; they do not count."""
+        return [result for result in self.to_explain if is_known_failure(result)]
+
+    @property
+    def unexpected_passes(self) -> list[ResultRecord]:
+        """Results that passed although the list expects a failure; they count as violations."""
+        return [result for result in self.results.results if is_unexpected_pass(result)]
+
+    @property
+    def _failed(self) -> list[ClaimRow]:
+        return [row for row in self.judged if row.verdict is Verdict.FAIL]
+
+    @property
     def passed(self) -> int:
         """Number of judged claims that passed in every test."""
         return self.claim_counts.get(Verdict.PASS, 0)
@@ -205,7 +226,10 @@ class Summary:
     @property
     def headline(self) -> str:
         """The outcome in one sentence; read it together with `coverage`."""
-        sentence = _outcome(self.claim_counts)
+        sentence = _outcome(self.claim_counts, sum(row.known is not None for row in self._failed))
+        if self.unexpected_passes:
+            count = _number(len(self.unexpected_passes), "known failure")
+            sentence += f" {count} {_verb(len(self.unexpected_passes), 'pass')} against expectation."
         if self.results.header.target.defect is not None:
             sentence = f"With the planted defect: {sentence[0].lower()}{sentence[1:]}"
         return (
@@ -243,16 +267,8 @@ class Summary:
 
     @property
     def command(self) -> str:
-        """The command line that repeats the run."""
-        options = self.results.header.options
-        given = options.get("command")
-        if isinstance(given, str):
-            return given
-        words = ["ddbproof", "conform"]
-        for name, value in options.items():
-            for one in value if isinstance(value, list) else [value]:
-                words += [f"--{name}", str(one)]
-        return shlex.join(words)
+        """The command line that repeats the run; several lines for one that was merged."""
+        return "\n".join(commands_of_run(self.results.header))
 
     @property
     def exit_code(self) -> int:
@@ -280,10 +296,17 @@ class Summary:
                 "all": len(self.claims),
             },
             "not_passed": [
-                {"claim": row.claim.id, "verdict": str(row.verdict), "reasons": row.reasons}
+                {
+                    "claim": row.claim.id,
+                    "verdict": str(row.verdict),
+                    "reasons": redacted_data(row.reasons),
+                    "known": row.known is not None,
+                }
                 for row in self.judged
                 if row.verdict is not Verdict.PASS
             ],
+            "known_failures": [_known_as_data(result) for result in self.known_failures],
+            "unexpected_passes": [_known_as_data(result) for result in self.unexpected_passes],
             "seeds": [{"seed": row.seed.id, "ends_in": row.ends_in} for row in self.seeds],
         }
 
@@ -297,14 +320,15 @@ def group_by_status(rows: Iterable[ClaimRow]) -> dict[str, list[ClaimRow]]:
 
 
 def clean(text: str) -> str:
-    """Text without what could command a terminal or turn the direction of writing; line ends stay.
+    """Text as reports show it: without secrets, without what could command a terminal or turn the direction of
+    writing; line ends stay.
 
     >>> clean("a\\x1b[31mb")
     'a�[31mb'
     """
     return "".join(
         letter if letter in "\n\t" or not _is_command(letter) else "\N{REPLACEMENT CHARACTER}"
-        for letter in text
+        for letter in redacted(text)
     )
 
 
@@ -322,6 +346,18 @@ def one_line(text: str, length: int = 200) -> str:
     """
     line = clean(" ".join(text.split()))
     return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def _known_as_data(result: ResultRecord) -> dict[str, Any]:
+    assert result.known is not None
+    return {
+        "claim": result.claim,
+        "test": result.test,
+        "verdict": str(result.verdict),
+        "reason": result.known.reason,
+        "owner": result.known.owner,
+        "expires": result.known.expires,
+    }
 
 
 def _stranger(result: ResultRecord) -> ClaimRecord:
@@ -352,12 +388,16 @@ def _in_order(verdicts: Iterable[Verdict]) -> dict[Verdict, int]:
     return {verdict: counts[verdict] for verdict in reversed(WORST_FIRST) if counts[verdict]}
 
 
-def _outcome(claims: dict[Verdict, int]) -> str:
+def _outcome(claims: dict[Verdict, int], known: int) -> str:
+    """The sentence for these judged claims, `known` of which fail as expected."""
     judged, failed = sum(claims.values()), claims.get(Verdict.FAIL, 0)
     if not judged:
         return "Nothing was judged."
     if failed:
-        return f"The target breaks {_number(failed, 'promise')} that AWS documents."
+        sentence = f"The target breaks {_number(failed, 'promise')} that AWS documents"
+        if known == failed:
+            return f"{sentence}, {'a known failure' if failed == 1 else 'all of them known failures'}."
+        return f"{sentence}, {known} of them known." if known else f"{sentence}."
     if claims.get(Verdict.ERROR):
         return f"No broken promise was found, but the tests of {_number(claims[Verdict.ERROR], 'claim')} themselves failed."
     if claims.get(Verdict.PASS) == judged:

@@ -8,6 +8,7 @@ and folding pass. Not here: sizes (PART-14), what update expressions do (test_up
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -32,14 +33,15 @@ def item(table: TableHandle, key: str) -> dict[str, Any] | None:
     return None if found is None else {name: value for name, value in found.items() if name != "pk"}
 
 
-def number(text: str) -> tuple[int, int]:
+def number(text: str) -> tuple[int, int] | None:
     """The value of a number in any notation, as digits and the power of ten that they are multiplied with."""
-    mantissa, _, exponent = text.upper().partition("E")
-    whole, _, fraction = mantissa.partition(".")
-    digits, power = int(whole + fraction), int(exponent or 0) - len(fraction)
+    parts = re.fullmatch(r"([+-]?[0-9]+)\.?([0-9]*)(?:[Ee]([+-]?[0-9]+))?", text)
+    if parts is None:
+        return None
+    digits, power = int(parts[1] + parts[2]), int(parts[3] or 0) - len(parts[2])
     while digits and digits % 10 == 0:
         digits, power = digits // 10, power + 1
-    return (digits, power if digits else 0)
+    return (digits, power) if digits else (0, 0)
 
 
 @claim("IT-01")
@@ -220,7 +222,11 @@ def test_empty_values_are_allowed_outside_the_key_only(here: RegionHandle) -> No
 def test_a_set_holds_each_value_once(here: RegionHandle, seen: dict[str, str]) -> None:
     """Sets of each type come back as sets, never with a value twice, and an empty one is refused."""
     table, key = here.shared_table(), here.names.key()
-    sets: dict[str, list[Any]] = {"SS": ["b", "a", "c"], "NS": ["3", "-1", "2"], "BS": [b"\x01", b"\xff", b"\x00"]}
+    sets: dict[str, list[Any]] = {
+        "SS": ["b", "a", "c"],
+        "NS": ["3", "-1", "2"],
+        "BS": [b"\x01", b"\xff", b"\x00"],
+    }
     table.client.put_item(**put(table, key, **{kind: {kind: values} for kind, values in sets.items()}))
     found = item(table, key) or {}
     for kind, values in sets.items():
