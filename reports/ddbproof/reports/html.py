@@ -7,34 +7,21 @@ again. Exchanges are shown up to a bound, so that a page stays a page; the resul
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable
-
-from ddbproof.reports.outcome import is_known_failure, is_unexpected_pass
+from ddbproof.reports.cases import cases_of, groups_of, places_of
 from ddbproof.reports.pages import render
 from ddbproof.reports.reader import Results
-from ddbproof.reports.schema import ResultRecord
-from ddbproof.reports.summary import DOCUMENTATION_ONLY, ClaimRow, Summary
+from ddbproof.reports.summary import DOCUMENTATION_ONLY, Summary
 from ddbproof.reports.verdicts import MEANING, WORST_FIRST, Verdict
 
-_EXCHANGES_SHOWN = 12
+# There is nothing to mend in these, so they need no more than a reason.
+_BRIEF = {Verdict.UNSUPPORTED, Verdict.NOT_TESTABLE}
 _BAR_WIDTH = 1000
-# Options that say which run it was, and nothing of how a target is reached.
-_NOT_REPEATED = (
-    "select",
-    "area",
-    "shard",
-    "jobs",
-    "merged",
-    "command",
-    "known-failures",
-    "time-limit-minutes",
-)
 
 
 def render_html(results: Results) -> str:
     """The report on a run as one HTML page."""
     summary = Summary(results)
+    cases = cases_of(summary)
     return render(
         "report.html.jinja",
         summary=summary,
@@ -43,31 +30,14 @@ def render_html(results: Results) -> str:
         footer=results.footer,
         endpoints=_regions_by_url(results.header.target.endpoints),
         results=results,
-        sections=_by_verdict(summary),
-        unexpected=[result for result in results.results if is_unexpected_pass(result)],
-        is_known=is_known_failure,
-        again=_command_for(results),
-        bar=_bar(summary),
+        groups=groups_of(cases),
+        brief=_BRIEF,
+        places=places_of(cases),
+        unexpected=summary.unexpected_passes,
+        bar=bar_of(summary),
         meaning={verdict: MEANING[verdict] for verdict in reversed(WORST_FIRST)},
-        exchanges_shown=_EXCHANGES_SHOWN,
         DOCUMENTATION_ONLY=DOCUMENTATION_ONLY,
     )
-
-
-def _command_for(results: Results) -> Callable[[ResultRecord], str]:
-    """The command line that runs the test of one result again."""
-    words = ["ddbproof", "conform"]
-    for name, value in results.header.options.items():
-        if name not in _NOT_REPEATED:
-            for one in value if isinstance(value, list) else [value]:
-                words += [f"--{name}", str(one)]
-
-    def command(result: ResultRecord) -> str:
-        # Parameters of a test are in brackets, which select by pattern; its name alone will do.
-        test = result.test.rpartition("::")[2].partition("[")[0]
-        return shlex.join([*words, "--select", test])
-
-    return command
 
 
 def _regions_by_url(endpoints: dict[str, str]) -> dict[str, list[str]]:
@@ -77,15 +47,7 @@ def _regions_by_url(endpoints: dict[str, str]) -> dict[str, list[str]]:
     return found
 
 
-def _by_verdict(summary: Summary) -> list[tuple[Verdict, list[tuple[ClaimRow, ResultRecord]]]]:
-    """Results that need an explanation, with their claims, under their verdicts."""
-    found: dict[Verdict, list[tuple[ClaimRow, ResultRecord]]] = {}
-    for result in summary.to_explain:
-        found.setdefault(result.verdict, []).append((summary.claims[result.claim], result))
-    return list(found.items())
-
-
-def _bar(summary: Summary) -> list[tuple[str, int, float, float]]:
+def bar_of(summary: Summary) -> list[tuple[str, int, float, float]]:
     """What became of the claims a client could test: status, count, left edge and width in the drawing."""
     rows = summary.testable
     without_test, not_judged = "without a test", "not judged in this run"

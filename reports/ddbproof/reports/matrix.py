@@ -6,17 +6,20 @@ score never stands without its coverage. Runs with a planted defect do not belon
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
+from ddbproof.reports.cases import cases_of, places_of
 from ddbproof.reports.errors import ReportError
-from ddbproof.reports.html import render_html
+from ddbproof.reports.html import bar_of, render_html
 from ddbproof.reports.markdown import escaped, table
-from ddbproof.reports.pages import anchor, render, symbol
+from ddbproof.reports.pages import anchor, commit, render, symbol
 from ddbproof.reports.reader import Results
-from ddbproof.reports.schema import ClaimRecord
+from ddbproof.reports.schema import ClaimRecord, TargetRecord
 from ddbproof.reports.summary import Summary, one_line
 from ddbproof.reports.verdicts import MEANING, WORST_FIRST, Verdict
 
@@ -88,6 +91,22 @@ class Column:
         return f"{footer.seconds:.0f}" if footer is not None else ""
 
     @property
+    def suite(self) -> str:
+        """The commit of the suite that judged it; its version where that is all there is."""
+        header = self.summary.results.header
+        return one_line(commit(header.commit) if header.commit else header.ddbproof, 60)
+
+    @cached_property
+    def bar(self) -> list[tuple[str, int, float, float]]:
+        """What became of the claims a client could test, as a drawing."""
+        return bar_of(self.summary)
+
+    @cached_property
+    def places(self) -> dict[tuple[str, str], str]:
+        """Where on the target's page a result is that did not pass, by claim and test."""
+        return places_of(cases_of(self.summary))
+
+    @property
     def note(self) -> str:
         """What a reader must know of the run."""
         return "" if self.summary.interruption is None else "incomplete run"
@@ -100,6 +119,7 @@ class Cell:
     verdict: Verdict | None
     reason: str = ""
     link: str = ""
+    known: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,10 +130,36 @@ class Row:
     sentence: str
     cells: tuple[Cell, ...]
 
+    @property
+    def is_agreed(self) -> bool:
+        """Whether every target has the same verdict."""
+        return len({cell.verdict for cell in self.cells}) == 1
+
+
+@dataclass(frozen=True)
+class MatrixArea:
+    """The claims of an area that at least one run judged."""
+
+    title: str
+    rows: tuple[Row, ...]
+
+    @property
+    def tallies(self) -> list[tuple[int, int]]:
+        """For each target how many of these claims pass, and how many its run judged."""
+        by_target = zip(*(row.cells for row in self.rows), strict=True)
+        return [
+            (
+                sum(cell.verdict is Verdict.PASS for cell in cells),
+                sum(cell.verdict is not None for cell in cells),
+            )
+            for cells in by_target
+        ]
+
 
 def columns_of(runs: Sequence[Results], *, pages: bool = False) -> list[Column]:
     """The columns of a matrix; ReportError for a run that does not belong in one, or the same twice."""
-    names: set[str] = set()
+    targets: set[tuple[str, str | None]] = set()
+    names = {INDEX_NAME}
     columns = []
     for results in runs:
         target = results.header.target
@@ -123,15 +169,23 @@ def columns_of(runs: Sequence[Results], *, pages: bool = False) -> list[Column]:
                 cause=f"A defect was planted in it: {target.defect}",
                 hint="Leave it out",
             )
-        page = anchor(f"{target.name}-{target.version or 'unknown'}") + ".html"
-        if page in names:
+        if (target.name, target.version) in targets:
             raise ReportError(
                 f"{target.name} {target.version or ''} is there twice".replace("  ", " "),
                 hint="ddbproof report diff compares two runs of one target",
             )
+        targets.add((target.name, target.version))
+        page = _page_name(target, names)
         names.add(page)
         columns.append(Column(Summary(results), page if pages else ""))
     return columns
+
+
+def _page_name(target: TargetRecord, taken: set[str]) -> str:
+    """A file's name that no other page has, whatever the target calls itself."""
+    name = anchor(f"{target.name}-{target.version or 'unknown'}")
+    numbers = (f"-{number}" if number > 1 else "" for number in itertools.count(1))
+    return next(page for number in numbers if (page := f"{name}{number}.html") not in taken)
 
 
 def render_matrix(columns: Sequence[Column]) -> str:
@@ -139,9 +193,11 @@ def render_matrix(columns: Sequence[Column]) -> str:
     areas = _areas(columns)
     return render(
         "matrix.html.jinja",
+        "matrix.css",
         columns=columns,
         areas=areas,
-        rows_count=sum(len(rows) for _, rows in areas),
+        rows_count=sum(len(area.rows) for area in areas),
+        suites=list(dict.fromkeys(column.suite for column in columns)),
         verdicts=[verdict for verdict in COLUMN_VERDICTS if any(verdict in one.counts for one in columns)],
         meaning={verdict: MEANING[verdict] for verdict in reversed(WORST_FIRST)},
     )
@@ -150,11 +206,11 @@ def render_matrix(columns: Sequence[Column]) -> str:
 def matrix_markdown(columns: Sequence[Column]) -> str:
     """The matrix as Markdown."""
     lines = standings_lines(columns)
-    for area, rows in _areas(columns):
-        lines += ["", f"#### {escaped(area)}", ""]
+    for area in _areas(columns):
+        lines += ["", f"#### {escaped(area.title)}", ""]
         lines += table(
             ("claim", *(escaped(f"{one.name} {one.version}".strip()) for one in columns)),
-            [(escaped(row.id), *(_shown(cell) for cell in row.cells)) for row in rows],
+            [(escaped(row.id), *(_shown(cell) for cell in row.cells)) for row in area.rows],
         )
     return "\n".join(lines) + "\n"
 
@@ -197,7 +253,7 @@ def write_directory(runs: Sequence[Results], directory: Path) -> Path:
     return index
 
 
-def _areas(columns: Sequence[Column]) -> list[tuple[str, list[Row]]]:
+def _areas(columns: Sequence[Column]) -> list[MatrixArea]:
     """Claims that at least one run judged, by area, in the order of the files."""
     claims: dict[str, ClaimRecord] = {}
     for column in columns:
@@ -210,20 +266,23 @@ def _areas(columns: Sequence[Column]) -> list[tuple[str, list[Row]]]:
             claim = claims[claim_id]
             cells = tuple(_cell(column, claim_id) for column in columns)
             areas.setdefault(claim.area_title or claim.area, []).append(Row(claim_id, claim.sentence, cells))
-    return list(areas.items())
+    return [MatrixArea(title, tuple(rows)) for title, rows in areas.items()]
 
 
 def _cell(column: Column, claim_id: str) -> Cell:
     row = column.summary.claims.get(claim_id)
     if row is None or row.verdict is None:
         return Cell(None)
-    place = quote(claim_id)
+    place = claim_id
     if row.verdict is not Verdict.PASS:
         result = next(one for one in row.results if one.verdict is row.verdict)
-        place = anchor(f"case-{result.claim}-{result.test}")
+        place = column.places[(result.claim, result.test)]
     reason = row.reasons[0] if row.reasons else ""
-    return Cell(row.verdict, one_line(reason, 300), f"{quote(column.page)}#{place}" if column.page else "")
+    link = f"{quote(column.page)}#{quote(place)}" if column.page else ""
+    return Cell(row.verdict, one_line(reason, 300), link, row.known is not None)
 
 
 def _shown(cell: Cell) -> str:
-    return "–" if cell.verdict is None else f"{symbol(cell.verdict)} {cell.verdict}"
+    if cell.verdict is None:
+        return "–"
+    return f"{symbol(cell.verdict)} {cell.verdict}{' (known)' if cell.known else ''}"

@@ -8,9 +8,7 @@ allows its own stylesheet, by digest.
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
-import json
 import re
 from datetime import datetime
 from functools import cache
@@ -39,13 +37,19 @@ _EVIDENCE_SYMBOLS = {
     "simulation": "≈",
     "documentation only": "§",
     NO_EVIDENCE: "–",
+    "not judged": "–",
 }
-_CHARACTERS_SHOWN = 4000
+_SHORT = {
+    str(Verdict.INCONCLUSIVE): "incon.",
+    str(Verdict.UNSUPPORTED): "unsup.",
+    str(Verdict.NOT_TESTABLE): "n/t",
+    "not judged": "n/j",
+}
 
 
-def render(template: str, **context: Any) -> str:
-    """A page made of the template of that name, with the common stylesheet."""
-    style = _template_file("report.css")
+def render(template: str, *styles: str, **context: Any) -> str:
+    """A page made of the template of that name, with the common stylesheet and those named besides."""
+    style = "".join(map(_template_file, ("report.css", *styles)))
     return (
         _environment()
         .get_template(template)
@@ -72,9 +76,9 @@ def _environment() -> Environment:
         css=_css_class,
         instant=_instant,
         duration=_duration,
-        body=_body,
-        commit=_commit,
+        commit=commit,
         place=_place,
+        short=_short,
         anchor=anchor,
     )
     return environment
@@ -92,6 +96,11 @@ def _finalize(value: object) -> object:
 def symbol(status: str) -> str:
     """The sign of a verdict or of a kind of evidence: colour never speaks alone."""
     return SYMBOLS[Verdict(status)] if status in list(Verdict) else _EVIDENCE_SYMBOLS.get(status, "·")
+
+
+def _short(status: str) -> str:
+    """A word for a verdict where there is little room."""
+    return _SHORT.get(status, status)
 
 
 def anchor(text: str) -> str:
@@ -117,7 +126,7 @@ def _place(text: str) -> Markup:
     return escape(clean(f"{short}{separator}{name}")).replace("_", Markup("_<wbr>"))
 
 
-def _commit(text: str) -> str:
+def commit(text: str) -> str:
     """Short enough to read, with the mark of uncommitted changes."""
     return text[:12] + ("+" if text.endswith("+") and len(text) > 12 else "")
 
@@ -136,14 +145,3 @@ def _duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def _body(text: str) -> str:
-    """A request or an answer: JSON indented, anything else (what was cut, for example) as it is."""
-    with contextlib.suppress(ValueError, RecursionError):
-        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    if len(text) <= _CHARACTERS_SHOWN:
-        return text
-    return (
-        f"{text[:_CHARACTERS_SHOWN]}\n… {len(text) - _CHARACTERS_SHOWN} more characters in the results file"
-    )

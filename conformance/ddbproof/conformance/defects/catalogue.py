@@ -11,17 +11,20 @@ from difflib import get_close_matches
 
 from ddbproof.conformance.defects import (
     backups,
+    conditions,
     data_plane,
     faults,
     harmless,
     items,
     lag,
+    queries,
     recovery,
     replicas,
     restores,
     streams,
     tables,
     transactions,
+    updates,
     wire,
 )
 from ddbproof.conformance.defects.base import Defect
@@ -38,6 +41,9 @@ DEFECTS: dict[str, type[Defect]] = {
         replicas,
         items,
         data_plane,
+        updates,
+        conditions,
+        queries,
         tables,
         transactions,
         wire,

@@ -202,7 +202,7 @@ class EmptySetsTaken(Defect):
         item = call.parameter("Item")
         if call.operation != "PutItem" or not isinstance(item, dict):
             return call
-        empty = ({"SS": []}, {"NS": []}, {"BS": []})
+        empty: tuple[Document, ...] = ({"SS": []}, {"NS": []}, {"BS": []})
         return call.with_parameters(Item={name: value for name, value in item.items() if value not in empty})
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ddbproof.conformance.defects.base import Answer, Call, Defect, Document, canonical, success
-from ddbproof.conformance.defects.expressions import rewritten
+from ddbproof.conformance.defects.expressions import pruned, rewritten
 
 _SINGLE_ITEM = frozenset({"GetItem", "UpdateItem", "DeleteItem"})
 # A comma that separates actions: not one between the operands of a function.
@@ -74,9 +74,9 @@ class _ActionsInSequence(Defect):
             return call
         *first, last = _COMMA.split(clause[2])
         for action in first:
-            one = rewritten(call, "UpdateExpression", lambda _, action=action: f"{self.keyword} {action}")
+            one = pruned(call.with_parameters(UpdateExpression=f"{self.keyword} {action}"))
             self.endpoint.call(call.region, call.operation, one.parameters or {})
-        return rewritten(call, "UpdateExpression", lambda _: f"{self.keyword} {last}")
+        return pruned(call.with_parameters(UpdateExpression=f"{self.keyword} {last}"))
 
 
 class RemovedOneByOne(_ActionsInSequence):
@@ -136,18 +136,18 @@ class KeyUpdatesSwallowed(Defect):
 
 
 class BatchWriteLost(Defect):
-    """The last write of a batch is lost."""
+    """The first write of a longer batch is lost."""
 
     name = "batch-write-lost"
     sentence = "BatchWriteItem leaves a write undone and does not hand it back"
     claims = ("IT-22",)
 
     def request(self, call: Call) -> Call | Answer:
-        """Take the last write of each longer list out."""
+        """Take the first write of each longer list out."""
         wanted = call.parameter("RequestItems")
         if call.operation != "BatchWriteItem" or not isinstance(wanted, dict):
             return call
-        left = {name: writes[:-1] if len(writes) > 1 else writes for name, writes in wanted.items()}
+        left = {name: writes[1:] if len(writes) > 1 else writes for name, writes in wanted.items()}
         return call.with_parameters(RequestItems=left)
 
 
@@ -228,10 +228,11 @@ class PlaceholdersAreText(Defect):
     def request(self, call: Call) -> Call | Answer:
         """Put names with dots into the expression."""
         for placeholder, name in (call.parameter("ExpressionAttributeNames") or {}).items():
-            if "." in str(name):
-                for member in ("UpdateExpression", "ProjectionExpression"):
-                    call = rewritten(call, member, lambda text: text.replace(placeholder, name))  # noqa: B023
-        return call
+            for member in ("UpdateExpression", "ProjectionExpression"):
+                expression = call.parameter(member)
+                if "." in str(name) and expression:
+                    call = call.with_parameters(**{member: expression.replace(placeholder, name)})
+        return pruned(call) if call.parameter("ExpressionAttributeNames") else call
 
 
 class KeysUnchecked(Defect):

@@ -8,6 +8,7 @@ documentation is of two minds.
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -48,7 +49,8 @@ class Conditions:
     def judge(self, condition: str, expected: bool, **values: Any) -> None:
         """Asserts that the condition holds, or does not."""
         found = self.hold(condition, **values)
-        where = {name: value for name, value in self._item.items() if name != "pk" and name in condition}
+        named = set(re.findall(r"\w+", condition)) - {"pk"}
+        where = {name: value for name, value in self._item.items() if name in named}
         assert found is expected, (
             f"{condition} with {values} must be {str(expected).lower()} for an item with {where}, and was not"
         )
