@@ -208,6 +208,39 @@ def standings(
     return 0
 
 
+@app.command
+def findings(
+    *,
+    published: Path = _PUBLISHED,
+    into: Path = Path("docs/findings"),
+    check: Annotated[bool, _FLAG] = False,
+) -> int:
+    """Make a page for each product: every failure beside the documentation's sentence that it breaks.
+
+    Parameters
+    ----------
+    published
+        The directory of published runs.
+    into
+        The directory with judgements.toml, where the pages go.
+    check
+        Change nothing, and end with 1 if a page is not what it should be.
+    """
+    from ddbproof.reports.findings import write_findings
+    from ddbproof.reports.published import published_runs
+
+    stale = []
+    for path, page in write_findings(published_runs(published), into).items():
+        if not check:
+            write_page(path, page)
+            sys.stdout.write(f"findings: {path}\n")
+        elif not path.exists() or path.read_text("utf-8") != page:
+            stale.append(str(path))
+    if stale:
+        sys.stderr.write(f"out of date: {', '.join(stale)}: ddbproof report findings\n")
+    return int(bool(stale))
+
+
 def write_forms(results: Results, forms: dict[str, Path | None]) -> list[Path]:
     """Write the results in each form that has a path; the paths. Raises CommandError if one cannot be written."""
     from ddbproof.reports.html import render_html
