@@ -129,7 +129,10 @@ def test_json_is_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     summary = json.loads(capsys.readouterr().out)
     assert summary["complete"] is True
     assert summary["results"] == {"pass": 1, "fail": 1}
-    assert summary["not_passed"] == [{"claim": "PI-1", "verdict": "fail", "reasons": ["A reason."]}]
+    assert summary["not_passed"] == [
+        {"claim": "PI-1", "verdict": "fail", "reasons": ["A reason."], "known": False}
+    ]
+    assert summary["known_failures"] == summary["unexpected_passes"] == []
 
 
 def other(directory: Path, name: str, *verdicts: Verdict, **header: object) -> Path:

@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 _FLAG = Parameter(negative="")
 _PUBLISHED = Path("reports/published")
 
-app = App(name="report", help="Sum up, render, merge, compare and publish the results of runs.")
+_HELP = """Sum up the results of a run, and render, merge, compare and publish results.
+
+Example: ddbproof report reports/runs/latest --html report.html --junit junit.xml
+
+The exit code is that of the verdicts: 0 nothing failed, 1 a promise is broken, 4 inconclusive only or a run that
+was cut off, 5 a test itself failed. Known failures do not count; known failures that pass do. 2 means the results
+cannot be read. Each command below has help and exit codes of its own.
+"""
+
+app = App(name="report", help=_HELP)
 
 
 @app.default
@@ -33,8 +42,7 @@ def report(
 ) -> int:
     """Sum up the results of a run, and render them in other forms.
 
-    The exit code is that of the verdicts: 0 nothing failed, 1 a promise is broken, 4 inconclusive only or a
-    run that was cut off, 5 a test itself failed. 2 means the results cannot be read.
+    The exit code is that of the verdicts, as the help of the command says.
 
     Parameters
     ----------
@@ -70,7 +78,10 @@ def report(
 def merge(*results: Path, into: Path) -> int:
     """Put the parts of a run together: its shards, say. The exit code is that of the whole.
 
-    Parts belong together when they judged the same target with the same suite and the same options.
+    Parts belong together when they judged the same target and version with the same suite and the same options,
+    but for shard, selection, jobs and seed. Two parts that judged the same must agree.
+
+    Example: ddbproof report merge shard1 shard2 shard3 --into whole
 
     Parameters
     ----------
@@ -83,6 +94,10 @@ def merge(*results: Path, into: Path) -> int:
     from ddbproof.reports.merge import merge as merge_results
     from ddbproof.reports.merge import write
 
+    if (into / "results.jsonl").resolve() in map(_file, results):
+        raise CommandError(
+            f"{into} holds one of the runs", cause="It would be overwritten", hint="Choose another place"
+        )
     merged = merge_results(_read_all(results))
     write(merged, into / "results.jsonl")
     write_forms(merged, {"html": into / "report.html"})
@@ -101,7 +116,10 @@ def diff(
 ) -> int:
     """Compare two runs: what the target does otherwise, apart from what the suite does otherwise.
 
-    The exit code is 0 if nothing got worse, and 1 if something newly fails or no longer passes.
+    The exit code is 0 if nothing got worse, 1 if something newly fails or no longer passes, and 4 if nothing did as
+    far as the later run went, which was not to its end.
+
+    Example: ddbproof report diff reports/runs/before reports/runs/after --markdown
 
     Parameters
     ----------
@@ -114,10 +132,9 @@ def diff(
     json
         Print it as JSON.
     """
-    from ddbproof.reports import read_results
     from ddbproof.reports.diff import compare, render_markdown, render_text
 
-    difference = compare(read_results(before), read_results(after))
+    difference = compare(*_read_all((before, after)))
     if json:
         _print_json(difference.as_data())
     else:
@@ -127,7 +144,11 @@ def diff(
 
 @app.command
 def matrix(*results: Path, html: Path | None = None, markdown: Annotated[bool, _FLAG] = False) -> int:
-    """Show several targets side by side, claim by claim, with a coverage beside each score.
+    """Show several targets side by side, claim by claim, with the coverage beside each score.
+
+    The exit code is 0 whatever the verdicts are.
+
+    Example: ddbproof report matrix reports/runs/moto reports/runs/dynoxide --html matrix
 
     Parameters
     ----------
@@ -152,10 +173,13 @@ def matrix(*results: Path, html: Path | None = None, markdown: Annotated[bool, _
 
 
 @app.command
-def publish(*results: Path, into: Path = _PUBLISHED) -> int:
+def publish(*results: Path, into: Path = _PUBLISHED, force: Annotated[bool, _FLAG] = False) -> int:
     """Put complete runs among those that are published as data.
 
     Refused are runs with a planted defect, incomplete or partial ones, and those of a suite that was not committed.
+    What looks like a secret, and paths of this machine, are taken out.
+
+    Example: ddbproof report publish reports/runs/moto
 
     Parameters
     ----------
@@ -163,11 +187,13 @@ def publish(*results: Path, into: Path = _PUBLISHED) -> int:
         Results files, or the directories of runs.
     into
         The directory of published runs.
+    force
+        Publish also what a suite judged that was not committed; its commit is marked with a +.
     """
     from ddbproof.reports.published import publish as publish_run
 
     for run in _read_all(results):
-        sys.stdout.write(f"published: {publish_run(run, into)}\n")
+        sys.stdout.write(f"published: {publish_run(run, into, force=force)}\n")
     return 0
 
 
@@ -176,6 +202,8 @@ def standings(
     *, published: Path = _PUBLISHED, into: Path | None = None, check: Annotated[bool, _FLAG] = False
 ) -> int:
     """Make the table of standings from the published runs.
+
+    Example: ddbproof report standings --into README.md --check
 
     Parameters
     ----------
@@ -290,10 +318,15 @@ def _read_all(paths: tuple[Path, ...]) -> list[Results]:
         raise CommandError("Which run?", hint="Name results files, or the directories of runs")
     seen: set[Path] = set()
     for path in paths:
-        if path.resolve() in seen:
-            raise CommandError(f"{path} is named twice")
-        seen.add(path.resolve())
+        if _file(path) in seen:
+            raise CommandError(f"{path} is named twice", hint="Name each run once")
+        seen.add(_file(path))
     return [read_results(path) for path in paths]
+
+
+def _file(results: Path) -> Path:
+    """The results file of a run, whichever way the run is named."""
+    return (results / "results.jsonl" if results.is_dir() else results).resolve()
 
 
 def _print_json(data: dict[str, Any]) -> None:

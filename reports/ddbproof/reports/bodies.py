@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-LINE_WIDTH = 72
+LINE_WIDTH = 54
 # A longer body is folded away; a reader opens it.
 LINES_SHOWN = 14
 # A bound, so that a page stays a page; the results file has all.

@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from ddbproof.reports.outcome import is_known_failure, is_unexpected_pass
 from ddbproof.reports.reader import Results
-from ddbproof.reports.summary import Summary, one_line
+from ddbproof.reports.summary import ClaimRow, Summary, one_line
 from ddbproof.reports.verdicts import WORST_FIRST, Verdict
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#&@$])")
+# GitHub makes links of these after Markdown has done its work, and writes to whoever is mentioned.
+_MENTION = re.compile(r"([@#])(?=\w)")
+_WORD_JOINER = "\N{WORD JOINER}"
 _REASON_CHARACTERS = 240
 _ROWS_AT_MOST = 60
 
@@ -33,17 +35,16 @@ def render_markdown(results: Results) -> str:
     lines += [f"**{escaped(summary.headline)}** {escaped(summary.coverage)}.", ""]
     counts = [f"{count} {verdict}" for verdict, count in summary.claim_counts.items()]
     lines += ["Claims: " + (", ".join(counts) or "none judged") + ".", ""]
-    unexpected = [result for result in results.results if is_unexpected_pass(result)]
-    if unexpected:
+    if summary.unexpected_passes:
         lines += ["Listed as known failures, and passing:", ""]
-        lines += [f"- {result.claim} {escaped(result.test)}" for result in unexpected] + [""]
+        lines += [f"- {escaped(one.claim)} {escaped(one.test)}" for one in summary.unexpected_passes] + [""]
     rows = [
-        (escaped(row.claim.id), str(verdict) + (" (known)" if known else ""), _reason(row.reasons))
+        (escaped(row.claim.id), _verdict(row), _reason(row.reasons))
         for wanted in WORST_FIRST
         if wanted is not Verdict.PASS
-        for row in summary.judged
-        if (verdict := row.verdict) is wanted
-        for known in (all(map(is_known_failure, (one for one in row.results if one.verdict is wanted))),)
+        # What counts comes before what is known.
+        for row in sorted(summary.judged, key=lambda row: row.known is not None)
+        if row.verdict is wanted
     ]
     if rows:
         lines += table(("claim", "verdict", "why"), rows[:_ROWS_AT_MOST])
@@ -62,12 +63,18 @@ def table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def escaped(text: str) -> str:
-    """Text on one line that Markdown shows as it is.
+    """Text on one line that Markdown shows as it is, and that mentions nobody.
 
     >>> escaped("a|b <i>")
     'a\\\\|b \\\\<i\\\\>'
     """
-    return _SPECIAL.sub(r"\\\1", one_line(text, 2000))
+    return _SPECIAL.sub(r"\\\1", _MENTION.sub(rf"\1{_WORD_JOINER}", one_line(text, 2000)))
+
+
+def _verdict(row: ClaimRow) -> str:
+    if row.known is None:
+        return str(row.verdict)
+    return f"{row.verdict} (known) until {escaped(row.known.expires)}"
 
 
 def _reason(reasons: Sequence[str]) -> str:

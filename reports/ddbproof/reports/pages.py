@@ -127,7 +127,7 @@ def _place(text: str) -> Markup:
 
 
 def commit(text: str) -> str:
-    """Short enough to read, with the mark of uncommitted changes."""
+    """A commit short enough to read, with the mark of uncommitted changes."""
     return text[:12] + ("+" if text.endswith("+") and len(text) > 12 else "")
 
 

@@ -7,44 +7,75 @@ committed suite is published.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
 
 from ddbproof.reports.errors import ReportError
 from ddbproof.reports.matrix import columns_of, standings_lines
-from ddbproof.reports.merge import write
-from ddbproof.reports.pages import anchor
+from ddbproof.reports.merge import missing_shards, write
+from ddbproof.reports.pages import anchor, commit
 from ddbproof.reports.reader import RESULTS_NAME, Results, read_results
+from ddbproof.reports.redact import publishable
+from ddbproof.reports.schema import FindingRecord, Footer, Header, ResultRecord
 from ddbproof.reports.summary import Summary
 from ddbproof.reports.verdicts import Verdict
 
 MOST_BYTES = 1_000_000
+Published = TypeVar("Published", Header, ResultRecord, FindingRecord, Footer)
 BEGIN = "<!-- standings: made by `ddbproof report standings --into README.md`, not by hand -->"
 END = "<!-- standings: end -->"
 
 
-def publish(results: Results, directory: Path) -> Path:
+def publish(results: Results, directory: Path, *, force: bool = False) -> Path:
     """Put a run among the published ones, in place of an earlier run of that target and version; its file.
 
-    Raises ReportError for a run that is not complete, has a planted defect, tells no version of its target, was
-    judged by a suite that was not committed, or takes more than a megabyte.
+    What looks like a secret, paths of the machine and the profile are taken out. Raises ReportError for a run that
+    is not complete, has a planted defect, tells no version of its target, or takes more than a megabyte; and,
+    unless `force` is set, for one that was judged by a suite that was not committed.
     """
-    problem = _unfit(results)
+    name = results.header.run
+    problem = _unfit(results) or (None if force else _uncommitted(results))
     if problem is not None:
-        raise ReportError(
-            f"The run {results.header.run} is not published", cause=problem, hint="Judge the target again"
-        )
+        raise ReportError(f"The run {name} is not published", cause=problem, hint="Judge the target again")
     target = results.header.target
     place = directory / anchor_of(target.name, target.version or "") / RESULTS_NAME
-    write(results, place)
-    if place.stat().st_size > MOST_BYTES:
-        size_bytes = place.stat().st_size
-        place.unlink()
+    candidate = place.with_name(RESULTS_NAME + ".candidate")
+    write(_publishable(results), candidate)
+    size_bytes = candidate.stat().st_size
+    if size_bytes > MOST_BYTES:
+        candidate.unlink()
+        with contextlib.suppress(OSError):
+            place.parent.rmdir()  # unless an earlier run is there
         raise ReportError(
-            f"The run {results.header.run} is not published",
+            f"The run {name} is not published",
             cause=f"It takes {size_bytes} bytes, and {MOST_BYTES} is the most",
+            hint="Results that did not pass hold their requests and answers; too many of them are too long",
         )
+    candidate.replace(place)
     return place
+
+
+def _publishable(results: Results) -> Results:
+    """The run without what is nobody's business; claims and statements are our own words."""
+
+    def through(record: Published) -> Published:
+        return msgspec.convert(publishable(msgspec.to_builtins(record)), type(record))
+
+    target = msgspec.structs.replace(results.header.target, profile=None)
+    options = {name: value for name, value in results.header.options.items() if name != "profile"}
+    header = msgspec.structs.replace(results.header, target=target, options=options)
+    return Results(
+        header=through(header),
+        claims=results.claims,
+        seeds=results.seeds,
+        results=[through(record) for record in results.results],
+        findings=[through(record) for record in results.findings],
+        footer=None if results.footer is None else through(results.footer),
+    )
 
 
 def anchor_of(name: str, version: str) -> str:
@@ -67,7 +98,7 @@ def standings(runs: Sequence[Results]) -> str:
     if not runs:
         return "No run is published yet.\n"
     columns = columns_of(runs)
-    commits = sorted({(run.header.commit or "")[:12] for run in runs})
+    commits = sorted({commit(run.header.commit or run.header.ddbproof) for run in runs})
     lines = standings_lines(columns)
     lines += [
         "",
@@ -101,10 +132,22 @@ def _unfit(results: Results) -> str | None:
         return summary.interruption
     if header.target.version is None:
         return "The version of the target is not known"
-    if header.commit is None or header.commit.endswith("+"):
-        return "The suite that judged it was not committed, so nobody could judge it again"
-    if any(name in header.options for name in ("select", "area", "shard")):
+    if any(name in options for options in _all_options(header) for name in ("select", "area")):
         return "It judged only a part of the suite"
+    if "shard" in header.options or missing_shards(header.parts):
+        return "It judged only a part of the suite: ddbproof report merge puts shards together"
+    if any("known-failures" in options for options in _all_options(header)):
+        return "Failures were excused by a list of known failures"
     if Verdict.ERROR in summary.counts:
         return "Tests of ours failed in it"
+    return None
+
+
+def _all_options(header: Header) -> list[dict[str, Any]]:
+    return [header.options, *(part.options for part in header.parts)]
+
+
+def _uncommitted(results: Results) -> str | None:
+    if not results.header.commit or results.header.commit.endswith("+"):
+        return "The suite that judged it was not committed, so nobody could judge it again"
     return None

@@ -18,11 +18,15 @@ COLUMNS = (
     "target",
     "version",
     "run",
+    "suite",
     "area",
     "claim",
     "test",
     "verdict",
     "known",
+    "known_reason",
+    "known_owner",
+    "known_until",
     "seconds",
     "reason",
     "promise",
@@ -30,7 +34,8 @@ COLUMNS = (
     "source",
     "source_rank",
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Some spreadsheets take the wide forms of East Asian writing for the same.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def render_csv(results: Results) -> str:
@@ -50,11 +55,15 @@ def _row(results: Results, result: ResultRecord) -> tuple[str, ...]:
         target.name,
         target.version or "",
         results.header.run,
+        results.header.commit or results.header.ddbproof,
         claim.area if claim else "",
         result.claim,
         result.test,
         str(result.verdict),
         known,
+        result.known.reason if result.known else "",
+        result.known.owner if result.known else "",
+        result.known.expires if result.known else "",
         f"{result.seconds:.3f}",
         result.reason,
         result.promise,
@@ -65,5 +74,5 @@ def _row(results: Results, result: ResultRecord) -> tuple[str, ...]:
 
 
 def _cell(text: str) -> str:
-    text = clean(text)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    shown = clean(text)
+    return f"'{shown}" if text.startswith(_FORMULA) else shown

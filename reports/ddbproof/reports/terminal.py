@@ -12,7 +12,6 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
-from ddbproof.reports.outcome import is_known_failure, is_unexpected_pass
 from ddbproof.reports.reader import Results
 from ddbproof.reports.summary import Summary, one_line
 from ddbproof.reports.verdicts import WORST_FIRST, Verdict
@@ -85,21 +84,30 @@ def _lines(summary: Summary) -> Iterator[_Line]:
 
 
 def _unexpected(summary: Summary) -> Iterator[_Line]:
-    for result in summary.results.results:
-        if is_unexpected_pass(result) and result.known is not None:
-            words = f"  {result.test} passes, and is listed as a known failure: {result.known.reason}"
-            yield [("unexpected pass  ", STYLES[Verdict.FAIL]), (result.claim, "bold"), (one_line(words), "")]
+    for result in summary.unexpected_passes:
+        assert result.known is not None
+        words = f"  {result.test} passes, and is listed as a known failure: {result.known.reason}"
+        words += f" ({result.known.owner}, until {result.known.expires})"
+        yield [
+            ("unexpected pass  ", STYLES[Verdict.FAIL]),
+            (one_line(result.claim), "bold"),
+            ("  " + one_line(words), ""),
+        ]
 
 
 def _not_passed(summary: Summary) -> Iterator[_Line]:
     rows = [(row.verdict, row) for row in summary.judged]
     for wanted in WORST_FIRST[:-1]:
-        for verdict, row in rows:
+        # What counts comes before what is known.
+        for verdict, row in sorted(rows, key=lambda one: one[1].known is not None):
             if verdict is wanted:
                 reason = row.reasons[0] if row.reasons else "no reason given"
-                known = all(is_known_failure(one) for one in row.results if one.verdict is wanted)
+                known = row.known
                 yield [
                     (f"{wanted} (known)  " if known else f"{wanted}  ", STYLES[wanted]),
                     (one_line(row.claim.id), "bold"),
                     (f"  {one_line(reason)}", ""),
                 ]
+                if known is not None:
+                    words = f"    known until {known.expires}, {known.owner}: {known.reason}"
+                    yield [("    " + one_line(words), "dim")]
