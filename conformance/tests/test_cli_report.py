@@ -12,6 +12,7 @@ import pytest
 from ddbproof.cli.app import run
 from ddbproof.reports import Footer, Header, ResultRecord, ResultsWriter, TargetRecord, Verdict
 from ddbproof.reports.published import BEGIN, END
+from ddbproof.reports.schema import KnownFailure
 
 HEADER = Header(
     run="r",
@@ -163,7 +164,8 @@ def test_two_runs_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str
     after = other(tmp_path / "after", "a", Verdict.FAIL, Verdict.PASS)
     assert run(["report", "diff", str(before), str(after)]) == 1
     assert "newly failing" in capsys.readouterr().out
-    assert run(["report", "diff", str(before), str(before)]) == 0
+    assert run(["report", "diff", str(after), str(after / "results.jsonl")]) == 2
+    assert "named twice" in capsys.readouterr().err
     assert run(["report", "diff", str(before), str(after), "--json"]) == 1
     assert '"newly failing"' in capsys.readouterr().out
 
@@ -195,13 +197,87 @@ def test_a_published_run_makes_the_standings(tmp_path: Path, capsys: pytest.Capt
     capsys.readouterr()
 
 
+def shards(tmp_path: Path, *verdicts: Verdict) -> list[str]:
+    """Runs that judged one claim each, as `--shard` makes them."""
+    directories = []
+    for number, verdict in enumerate(verdicts, 1):
+        directory = tmp_path / f"shard{number}"
+        directory.mkdir()
+        options = {"target": "moto", "seed": number, "shard": f"{number}/{len(verdicts)}"}
+        with ResultsWriter(directory / "results.jsonl") as writer:
+            writer.write(msgspec.structs.replace(HEADER, run=f"r{number}", seed=number, options=options))
+            writer.write(ResultRecord(f"PI-{number}", f"t.py::t{number}", "A promise.", verdict, "", 0.1))
+            writer.close(msgspec.structs.replace(FOOTER, counts={str(verdict): 1}))
+        directories.append(str(directory))
+    return directories
+
+
+def test_shards_are_put_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One run with the verdicts of all, a page, and the exit code of the whole."""
+    whole = tmp_path / "whole"
+    assert run(["report", "merge", *shards(tmp_path, Verdict.PASS, Verdict.FAIL), "--into", str(whole)]) == 1
+    assert "0 of 2 judged claims" not in capsys.readouterr().out
+    assert run(["report", str(whole), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["results"] == {"pass": 1, "fail": 1}
+    assert "--select t2 --seed 2" in (whole / "report.html").read_text("utf-8")
+
+
+def test_parts_of_two_targets_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the difference, and nothing is written."""
+    runs = [str(other(tmp_path / name, name, Verdict.PASS, run=name)) for name in ("a", "b")]
+    assert run(["report", "merge", *runs, "--into", str(tmp_path / "whole")]) == 2
+    assert "The target is 'a' in a and 'b' in b" in capsys.readouterr().err
+    assert not (tmp_path / "whole").exists()
+
+
+def known(verdict: Verdict, directory: Path) -> str:
+    """A run with one result that is listed as a known failure."""
+    record = ResultRecord("PI-1", "t.py::t", "A promise.", verdict, "A reason.", 0.1)
+    listed = KnownFailure("issue 7", "storage team", "2999-01-01")
+    with ResultsWriter(directory / "results.jsonl") as writer:
+        writer.write(HEADER)
+        writer.write(msgspec.structs.replace(record, known=listed))
+        writer.close(msgspec.structs.replace(FOOTER, counts={str(verdict): 1}))
+    return str(directory)
+
+
+def test_a_known_failure_is_shown_and_does_not_count(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With its reason, its owner and its last day."""
+    assert run(["report", known(Verdict.FAIL, tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    for words in ("1 fail", "fail (known)  PI-1", "issue 7", "storage team", "2999-01-01"):
+        assert words in printed
+
+
+def test_a_known_failure_that_passes_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Somebody has to take it off the list."""
+    assert run(["report", known(Verdict.PASS, tmp_path)]) == 1
+    assert "unexpected pass  PI-1" in capsys.readouterr().out
+
+
+def test_publishing_by_force_is_marked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without force an uncommitted suite is refused."""
+    fit = str(other(tmp_path / "fit", "a", Verdict.PASS, commit="abc+"))
+    published = str(tmp_path / "published")
+    assert run(["report", "publish", fit, "--into", published]) == 2
+    assert "not committed" in capsys.readouterr().err
+    assert run(["report", "publish", fit, "--into", published, "--force"]) == 0
+    assert run(["report", "standings", "--published", published]) == 0
+    assert "`abc+`" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["merge", "--into", "x"], "Which run?"),
         (["merge", "{run}", "--into", "x"], "nothing to merge"),
         (["merge", "{run}", "{run}", "--into", "x"], "named twice"),
+        (["merge", "{run}", "--into", "{run}"], "holds one of the runs"),
         (["matrix"], "no run to show"),
+        (["matrix", "{run}", "{run}"], "named twice"),
+        (["matrix", "{run}", "--html", "{run}/results.jsonl"], "File exists"),
         (["diff", "{run}", "no-such-run"], "not a results file"),
         (["publish", "{run}"], "not published"),
         (["standings", "--into", "no-such.md"], "cannot read"),
@@ -220,3 +296,4 @@ def test_bad_input_has_a_cause(
     assert run(["report", *(word.replace("{run}", str(place)) for word in arguments)]) == 2
     assert words in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert [path.name for path in place.iterdir()] == ["results.jsonl"]

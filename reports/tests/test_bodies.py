@@ -72,7 +72,9 @@ def test_long_bodies_are_folded_and_huge_ones_bounded() -> None:
     assert "more characters in the results file" in huge.note
 
 
-@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '{"a":' * 5_000 + "1" + "}" * 5_000, "\ud800", "nul"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[" * 100_000, '{"a":' * 5_000 + "1" + "}" * 5_000, "\ud800", "nul"]
+)
 def test_anything_can_be_shown(text: str) -> None:
     """Garbage is shown as garbage."""
     assert body(text).text == text[:CHARACTERS_SHOWN] or body(text).text.startswith("{")

@@ -10,6 +10,8 @@ import contextlib
 from difflib import get_close_matches
 
 from ddbproof.conformance.defects import (
+    api_model,
+    backup_details,
     backups,
     conditions,
     data_plane,
@@ -20,9 +22,12 @@ from ddbproof.conformance.defects import (
     queries,
     recovery,
     replicas,
+    restore_settings,
     restores,
+    settings,
     streams,
     tables,
+    time_to_live,
     transactions,
     updates,
     wire,
@@ -47,8 +52,13 @@ DEFECTS: dict[str, type[Defect]] = {
         tables,
         transactions,
         wire,
+        settings,
+        api_model,
+        backup_details,
+        restore_settings,
         faults,
         streams,
+        time_to_live,
         lag,
     )
     for defect in area.DEFECTS

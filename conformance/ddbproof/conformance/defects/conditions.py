@@ -8,7 +8,16 @@ from __future__ import annotations
 
 import re
 
-from ddbproof.conformance.defects.base import Answer, Call, Defect, Document, Endpoint, canonical, failure
+from ddbproof.conformance.defects.base import (
+    Answer,
+    Call,
+    Defect,
+    Document,
+    Endpoint,
+    canonical,
+    failure,
+    success,
+)
 from ddbproof.conformance.defects.expressions import rewritten, values_of
 from ddbproof.conformance.defects.shadow import WRITES, Keys, current_item, without_condition
 
@@ -28,6 +37,19 @@ class RefusedWriteDone(Defect):
         if call.operation in WRITES and answer.code == _FAILED:
             self.endpoint.call(call.region, call.operation, without_condition(call).parameters or {})
         return answer
+
+
+class ConditionalWriteLost(Defect):
+    """A write whose condition holds is answered 200 and not done."""
+
+    name = "conditional-write-lost"
+    sentence = "A conditional write is answered 200, and nothing is written"
+    claims = ("CO-01",)
+
+    def request(self, call: Call) -> Call | Answer:
+        """Swallow what demands that an attribute outside the key be there."""
+        condition = str(call.parameter("ConditionExpression") or "")
+        return success({}) if call.operation in WRITES and condition == "attribute_exists(v)" else call
 
 
 class FailedItemNotShown(Defect):
@@ -101,6 +123,22 @@ class AnyTypeWillDo(_ConditionRewritten):
     def rewrite(self, condition: str) -> str:
         """Another function."""
         return re.sub(r"attribute_type\((\S+), :\w+\)", r"attribute_exists(\1)", condition)
+
+
+class SizesTooLarge(Defect):
+    """The function size counts one too many."""
+
+    name = "sizes-too-large"
+    sentence = "The function size gives one more than a value has"
+    claims = ("CO-07",)
+
+    def request(self, call: Call) -> Call | Answer:
+        """Compare with one less, which comes to the same."""
+        if call.operation not in WRITES or "size(" not in str(call.parameter("ConditionExpression")):
+            return call
+        given = (call.parameter("ExpressionAttributeValues") or {}).items()
+        less = {name: {"N": str(int(value["N"]) - 1)} if "N" in value else value for name, value in given}
+        return call.with_parameters(ExpressionAttributeValues=less)
 
 
 class ReadFromTheLeft(_ConditionRewritten):
@@ -203,12 +241,14 @@ class ConditionRemembered(Defect):
 
 DEFECTS: tuple[type[Defect], ...] = (
     RefusedWriteDone,
+    ConditionalWriteLost,
     FailedItemNotShown,
     ParentMeansExistence,
     NumbersComparedAsText,
     BoundsExcluded,
     BeginsAnywhere,
     AnyTypeWillDo,
+    SizesTooLarge,
     ReadFromTheLeft,
     TypesIgnored,
     ConditionRemembered,

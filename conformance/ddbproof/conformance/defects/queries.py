@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import base64
 
-from ddbproof.conformance.defects.base import Answer, Call, Defect, Document, Endpoint, canonical, failure
+from ddbproof.conformance.defects.base import (
+    Answer,
+    Call,
+    Defect,
+    Document,
+    Endpoint,
+    canonical,
+    failure,
+    success,
+)
 from ddbproof.conformance.defects.expressions import pruned
 from ddbproof.conformance.defects.shadow import Keys, current_item
 
@@ -66,6 +75,22 @@ class PagesOverlap(Defect):
             return answer
         item = current_item(self.endpoint, call.region, call.table, start)
         return answer.with_members(Items=[*([item] if item else []), *(answer.member("Items") or [])])
+
+
+class PageNeedsItsItem(Defect):
+    """A page is empty, and the last, if the item at which the one before ended is gone."""
+
+    name = "page-needs-its-item"
+    sentence = "A Query ends at a LastEvaluatedKey whose item was deleted meanwhile"
+    claims = ("QU-03",)
+
+    def request(self, call: Call) -> Call | Answer:
+        """Find nothing behind a missing item."""
+        start = call.parameter("ExclusiveStartKey")
+        if call.operation != "Query" or not start:
+            return call
+        item = current_item(self.endpoint, call.region, call.table, start)
+        return call if item else success({"Items": [], "Count": 0, "ScannedCount": 0})
 
 
 def whole(endpoint: Endpoint, call: Call, answer: Answer) -> Answer:
@@ -253,6 +278,7 @@ DEFECTS: tuple[type[Defect], ...] = (
     UpperBoundExcluded,
     BytesAreSigned,
     PagesOverlap,
+    PageNeedsItsItem,
     LimitCountsMatches,
     PagesWithoutEnd,
     ScannedMeansMatched,

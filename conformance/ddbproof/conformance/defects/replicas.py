@@ -291,7 +291,7 @@ class ReplicasNotDescribed(Defect):
 
     name = "replicas-not-described"
     sentence = "DescribeTable shows neither Replicas nor GlobalTableVersion"
-    claims = ("GT-08", "GT-01")
+    claims = ("GT-08", "GT-01", "AP-12")
 
     def response(self, call: Call, answer: Answer) -> Answer:
         """Take the members away."""

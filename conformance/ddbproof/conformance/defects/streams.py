@@ -5,7 +5,16 @@ from __future__ import annotations
 
 import random
 
-from ddbproof.conformance.defects.base import Answer, Call, Defect, Document, Endpoint, success
+from ddbproof.conformance.defects.base import (
+    Answer,
+    Call,
+    Defect,
+    Document,
+    Endpoint,
+    success,
+    table_name,
+)
+from ddbproof.conformance.defects.replicas import KnowsReplicas
 from ddbproof.conformance.defects.tables import described
 
 _ONE_IN = 5
@@ -280,6 +289,54 @@ class UnknownStreamEmpty(Defect):
         return answer
 
 
+class ReplicaStreamTurnedOff(Defect):
+    """Turning off the stream of a replica is answered 200."""
+
+    name = "replica-stream-turned-off"
+    sentence = "The stream of a replica can be turned off"
+    claims = ("ME-13",)
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Answer the refusal with the table as it is."""
+        wanted = call.parameter("StreamSpecification")
+        if call.operation == "UpdateTable" and isinstance(wanted, dict) and not answer.ok:
+            return described(self, call, call.table)
+        return answer
+
+
+class ReplicaWithoutStream(KnowsReplicas):
+    """A new replica has no stream."""
+
+    name = "replica-without-stream"
+    sentence = "A replica in eventual mode has no stream"
+    claims = ("ME-13",)
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Leave it out of the description."""
+        table = answer.member("Table")
+        if call.operation != "DescribeTable" or not self.on_replica(call) or not isinstance(table, dict):
+            return answer
+        return answer.with_members(
+            Table={name: value for name, value in table.items() if "Stream" not in name}
+        )
+
+
+class ReplicatedChangesNotStreamed(KnowsReplicas):
+    """The stream of a replica has none of the changes that came from elsewhere."""
+
+    name = "replica-stream-empty"
+    sentence = "A replicated change is not in the stream of the replica"
+    claims = ("ME-13",)
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Answer with an empty page in the Region of a replica that was added."""
+        arn = str(call.parameter("ShardIterator") or "").partition("|")[0]
+        table = Call(call.region, "DescribeTable", {"TableName": table_name(arn)})
+        if call.operation == "GetRecords" and answer.ok and self.on_replica(table):
+            return answer.with_members(Records=[])
+        return answer
+
+
 class StreamDropped(Defect):
     """StreamSpecification is taken and forgotten."""
 
@@ -311,5 +368,8 @@ DEFECTS = (
     StreamForgetsSortKey,
     StreamKnowsOneEvent,
     UnknownStreamEmpty,
+    ReplicaStreamTurnedOff,
+    ReplicaWithoutStream,
+    ReplicatedChangesNotStreamed,
     StreamDropped,
 )

@@ -109,6 +109,19 @@ class AddReplaces(_UpdateRewritten):
         return re.sub(r"^ADD (\S+) (:\w+)$", r"SET \1 = \2", expression)
 
 
+class AddOfAnyType(Defect):
+    """An ADD to an attribute of another type is answered 200 and does nothing."""
+
+    name = "add-of-any-type"
+    sentence = "ADD of a value of another type is accepted"
+    claims = ("IT-18",)
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Answer the refusal with 200."""
+        adds = call.operation == "UpdateItem" and "ADD " in str(call.parameter("UpdateExpression"))
+        return success({}) if adds and answer.code == "ValidationException" else answer
+
+
 class DeleteTakesTheSet(_UpdateRewritten):
     """DELETE takes the whole set away."""
 
@@ -255,6 +268,7 @@ DEFECTS: tuple[type[Defect], ...] = (
     RemovedOneByOne,
     SetInSequence,
     AddReplaces,
+    AddOfAnyType,
     DeleteTakesTheSet,
     KeyUpdatesSwallowed,
     BatchWriteLost,

@@ -156,7 +156,6 @@ def test_a_number_keeps_38_digits(here: RegionHandle) -> None:
         assert number(found) == number(text), f"the number {text} was read back as {found}"
     refused(
         table.client.put_item,
-        "ValidationException",
         what="a number of 39 digits",
         **put(table, key, n={"N": MOST_DIGITS + "9"}),
     )
@@ -173,7 +172,6 @@ def test_a_number_lies_within_the_documented_range(here: RegionHandle) -> None:
     for text in ("1E+126", "-1E+126", "1E-131", "-1E-131"):
         refused(
             table.client.put_item,
-            "ValidationException",
             what=f"the number {text}",
             **put(table, key, n={"N": text}),
         )
@@ -273,7 +271,6 @@ def test_nested_documents_come_back_as_written(here: RegionHandle) -> None:
     assert found == values, f"nested values were written as {values} and read back as {found}"
     refused(
         table.client.put_item,
-        "ValidationException",
         what=f"an attribute nested {LEVELS_TOO_MANY} levels deep",
         **put(table, key, deep=nested(LEVELS_TOO_MANY)),
     )

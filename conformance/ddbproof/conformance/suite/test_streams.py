@@ -3,15 +3,15 @@
 Streams are eventually consistent, so records are waited for. Order is promised per item only; a test therefore
 ends each item's history with a change of that item, before which everything earlier must have come.
 
-Not here: how shards split (ST-04), the second reader of a shard (ST-06), when records vanish (ST-03 allows it
-at any time after 24 hours), and the streams of replicas.
+Not here: how shards split (ST-04), the second reader of a shard (ST-06), and when records vanish (ST-03 allows it
+at any time after 24 hours).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from ddbproof.conformance.kit import claim, refused
+from ddbproof.conformance.kit import claim, refused, until
 from ddbproof.conformance.kit.clock import EndpointClock
 from ddbproof.conformance.kit.streams import (
     BOTH_IMAGES,
@@ -25,7 +25,7 @@ from ddbproof.conformance.kit.streams import (
     stream_arn,
     streamed_table,
 )
-from ddbproof.conformance.kit.tables import RegionHandle, TableHandle, preparing
+from ddbproof.conformance.kit.tables import DESCRIBING_SECONDS, RegionHandle, TableHandle, preparing
 
 KEYS = ("a", "b", "c", "d")
 ROUNDS = 6
@@ -275,6 +275,31 @@ def test_a_record_names_its_event_and_the_table_key(here: RegionHandle) -> None:
         assert shown == key, f"the record of item {key} names it {shown}"
 
 
+@claim("ME-13")
+def test_every_replica_has_a_stream_that_stays_on(here: RegionHandle, elsewhere: RegionHandle) -> None:
+    """With both images, on each side; turning it off is refused, and a write of the other side appears in it."""
+    table = here.new_table()
+    replica = table.add_replica(elsewhere)
+    for side in (table, replica):
+        where = f"the replica in {side.region.name}"
+        found = until(lambda at=side: _specification(at), seconds=DESCRIBING_SECONDS)  # type: ignore[misc]
+        wanted = {"StreamEnabled": True, "StreamViewType": BOTH_IMAGES}
+        assert found == wanted, f"{where} shows {found or 'no stream'}, not {wanted}"
+        # Which code refuses it is published nowhere.
+        refused(
+            side.client.update_table,
+            what=f"turning off the stream of {where}",
+            TableName=side.name,
+            StreamSpecification={"StreamEnabled": False},
+        )
+    reader = StreamHandle(replica, stream_arn(replica)).reader()
+    table.put("a", "1")
+    found = {key_of(record) for record in reader.wait_for(_ends({"a": "1"}))}
+    assert found == {"a"}, (
+        f"one item was put in {here.name}; the stream of {elsewhere.name} has records of the items {found}"
+    )
+
+
 @claim("AP-11")
 def test_an_unknown_stream_is_not_found(here: RegionHandle) -> None:
     """DescribeStream and GetShardIterator of a stream that does not exist: ResourceNotFoundException."""
@@ -301,6 +326,11 @@ def test_an_unknown_stream_is_not_found(here: RegionHandle) -> None:
 def _set_stream(table: TableHandle, **specification: Any) -> None:
     table.client.update_table(TableName=table.name, StreamSpecification=specification)
     table.wait_until_active()
+
+
+def _specification(table: TableHandle) -> dict[str, Any]:
+    specification: dict[str, Any] = table.describe().get("StreamSpecification", {})
+    return specification
 
 
 def _put_batch(table: TableHandle, keys: list[str]) -> None:
