@@ -23,7 +23,7 @@ class World:
     def __init__(self, view_type: str | None = BOTH) -> None:
         self.clock = Clock(frozen_at_milliseconds=1_800_000_000_000)
         self.endpoint = ReferenceEndpoint(EndpointOptions(replication_delay_seconds=1), clock=self.clock)
-        more = {} if view_type is None else {"StreamSpecification": on(view_type)}
+        more: dict[str, Any] = {} if view_type is None else {"StreamSpecification": on(view_type)}
         self.call(
             "CreateTable",
             TableName="songs",

@@ -34,18 +34,18 @@ class World:
             StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
         )
         if on:
-            self.set(enabled=True)
+            self.set_ttl(enabled=True)
 
     def call(self, operation: str, region: str = VIRGINIA, **parameters: Any) -> dict[str, Any]:
         return self.endpoint.call(operation, parameters, CallContext(region, "000000000000", "request"))
 
-    def set(self, *, enabled: bool, attribute: str = "until", region: str = VIRGINIA) -> dict[str, Any]:
+    def set_ttl(self, *, enabled: bool, attribute: str = "until", region: str = VIRGINIA) -> dict[str, Any]:
         specification = {"Enabled": enabled, "AttributeName": attribute}
         return self.call("UpdateTimeToLive", region, TableName="songs", TimeToLiveSpecification=specification)
 
     def refusal(self, *, enabled: bool, attribute: str = "until") -> str:
         with pytest.raises(ServiceError) as refused:
-            self.set(enabled=enabled, attribute=attribute)
+            self.set_ttl(enabled=enabled, attribute=attribute)
         assert refused.value.code == "ValidationException"
         return refused.value.message
 
@@ -113,7 +113,7 @@ def test_items_from_before_count_once_it_is_turned_on() -> None:
     world.put("a", at(NOW - 60))
     world.clock.advance(3600)
     assert world.keys() == {"a"}
-    world.set(enabled=True)
+    world.set_ttl(enabled=True)
     world.clock.advance(600)
     assert world.keys() == set()
 
@@ -134,7 +134,7 @@ def test_turned_off_it_deletes_nothing() -> None:
     world = World()
     world.clock.advance(3600)
     world.put("a", at(NOW))
-    world.set(enabled=False)
+    world.set_ttl(enabled=False)
     world.clock.advance(3600)
     assert world.keys() == {"a"}
 
@@ -146,7 +146,7 @@ def test_it_is_changed_once_an_hour() -> None:
     world.clock.advance(3600)
     assert "already enabled" in world.refusal(enabled=True)
     assert "different AttributeName" in world.refusal(enabled=True, attribute="other")
-    world.set(enabled=False)
+    world.set_ttl(enabled=False)
     world.clock.advance(3600)
     assert "already disabled" in world.refusal(enabled=False)
 
@@ -155,11 +155,11 @@ def test_its_description_names_the_attribute_while_it_is_on() -> None:
     """DISABLED has none (TT-06)."""
     world = World(on=False)
     assert world.state() == {"TimeToLiveStatus": "DISABLED"}
-    answer = world.set(enabled=True)
+    answer = world.set_ttl(enabled=True)
     assert answer == {"TimeToLiveSpecification": {"Enabled": True, "AttributeName": "until"}}
     assert world.state() == {"TimeToLiveStatus": "ENABLED", "AttributeName": "until"}
     world.clock.advance(3600)
-    world.set(enabled=False)
+    world.set_ttl(enabled=False)
     assert world.state() == {"TimeToLiveStatus": "DISABLED"}
 
 
@@ -168,7 +168,7 @@ def test_in_a_global_table_one_region_deletes() -> None:
     world = World(on=False)
     world.call("UpdateTable", TableName="songs", ReplicaUpdates=[{"Create": {"RegionName": IRELAND}}])
     world.clock.advance(2)
-    world.set(enabled=True, region=IRELAND)
+    world.set_ttl(enabled=True, region=IRELAND)
     assert world.state(VIRGINIA) == world.state(IRELAND)
     world.put("a", at(NOW + 60), region=IRELAND)
     world.clock.advance(600)

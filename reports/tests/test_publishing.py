@@ -98,16 +98,37 @@ def test_a_run_that_is_too_large_leaves_the_earlier_one_alone(
 ) -> None:
     """The cause says how large it is."""
     place = publish(honest, tmp_path)
-    size_bytes = place.stat().st_size
-    monkeypatch.setattr(publishing, "MOST_BYTES", size_bytes - 1)
+    monkeypatch.setattr(publishing, "MOST_BYTES", 1000)
     with pytest.raises(ReportError) as raised:
         publish(honest, tmp_path)
-    assert str(size_bytes) in str(raised.value.cause)
+    assert " bytes, and 1000 is the most" in str(raised.value.cause)
     assert read_results(place).results == honest.results
     assert [path.name for path in place.parent.iterdir()] == ["results.jsonl"]
     with pytest.raises(ReportError):
         publish(honest, tmp_path / "elsewhere")
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_large_run_keeps_the_requests_of_its_failures(
+    honest: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is accused must see why; of the rest the last request is kept, and the report says so."""
+    full = publish(honest, tmp_path / "full").stat().st_size
+    monkeypatch.setattr(publishing, "MOST_BYTES", full - 1)
+    (run,) = published_runs(publish(honest, tmp_path / "light").parent.parent)
+    for light, whole in zip(run.results, honest.results, strict=True):
+        accuses = whole.verdict in (Verdict.FAIL, Verdict.DIFFERS)
+        assert light.exchanges == (whole.exchanges if accuses else whole.exchanges[-1:])
+    assert [finding.kind for finding in run.findings][-1] == "published"
+
+
+def test_standings_of_several_suites_say_so(honest: Results) -> None:
+    """Numbers of two suites are not to be compared."""
+    other = copy.deepcopy(honest)
+    record = msgspec.structs.replace(honest.header.target, name="other")
+    other.header = msgspec.structs.replace(honest.header, target=record, commit="def")
+    assert "Suite at commit `abc`." in standings([honest])
+    assert "Not judged by one suite: at commits `abc`, `def`." in standings([honest, other])
 
 
 def test_nothing_published_is_said_in_words() -> None:

@@ -2,6 +2,7 @@
 
 from ddbproof.reports.errors import ReportError, ResultsFileError
 from ddbproof.reports.html import render_html
+from ddbproof.reports.outcome import exit_code_of, is_known_failure, is_unexpected_pass
 from ddbproof.reports.reader import Results, read_results
 from ddbproof.reports.schema import (
     SCHEMA,
@@ -12,6 +13,8 @@ from ddbproof.reports.schema import (
     FindingRecord,
     Footer,
     Header,
+    KnownFailure,
+    PartRecord,
     Record,
     ResultRecord,
     SeedRecord,
@@ -35,6 +38,8 @@ __all__ = [
     "FindingRecord",
     "Footer",
     "Header",
+    "KnownFailure",
+    "PartRecord",
     "Record",
     "ReportError",
     "ResultRecord",
@@ -47,6 +52,9 @@ __all__ = [
     "TargetRecord",
     "Verdict",
     "exit_code",
+    "exit_code_of",
+    "is_known_failure",
+    "is_unexpected_pass",
     "print_summary",
     "read_results",
     "render_html",

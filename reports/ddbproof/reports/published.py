@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,8 +34,9 @@ END = "<!-- standings: end -->"
 def publish(results: Results, directory: Path, *, force: bool = False) -> Path:
     """Put a run among the published ones, in place of an earlier run of that target and version; its file.
 
-    What looks like a secret, paths of the machine and the profile are taken out. Raises ReportError for a run that
-    is not complete, has a planted defect, tells no version of its target, or takes more than a megabyte; and,
+    What looks like a secret, paths of the machine and the profile are taken out. If it takes more than a megabyte,
+    so are the requests of what does not accuse the target, but for the last of each test. Raises ReportError for a
+    run that is still too large, is not complete, has a planted defect or tells no version of its target; and,
     unless `force` is set, for one that was judged by a suite that was not committed.
     """
     name = results.header.run
@@ -44,7 +46,10 @@ def publish(results: Results, directory: Path, *, force: bool = False) -> Path:
     target = results.header.target
     place = directory / anchor_of(target.name, target.version or "") / RESULTS_NAME
     candidate = place.with_name(RESULTS_NAME + ".candidate")
-    write(_publishable(results), candidate)
+    fit = _publishable(results)
+    write(fit, candidate)
+    if candidate.stat().st_size > MOST_BYTES:
+        write(_lighter(fit), candidate)
     size_bytes = candidate.stat().st_size
     if size_bytes > MOST_BYTES:
         candidate.unlink()
@@ -53,7 +58,7 @@ def publish(results: Results, directory: Path, *, force: bool = False) -> Path:
         raise ReportError(
             f"The run {name} is not published",
             cause=f"It takes {size_bytes} bytes, and {MOST_BYTES} is the most",
-            hint="Results that did not pass hold their requests and answers; too many of them are too long",
+            hint="Its failures hold their requests and answers, and these are too long",
         )
     candidate.replace(place)
     return place
@@ -76,6 +81,20 @@ def _publishable(results: Results) -> Results:
         findings=[through(record) for record in results.findings],
         footer=None if results.footer is None else through(results.footer),
     )
+
+
+def _lighter(results: Results) -> Results:
+    """The run with one request for each result that does not accuse the target, and a word about that."""
+    lighter = [
+        result
+        if result.verdict in (Verdict.FAIL, Verdict.DIFFERS)
+        else msgspec.structs.replace(result, exchanges=result.exchanges[-1:])
+        for result in results.results
+    ]
+    told = FindingRecord(
+        "published", "of results that are neither fail nor differs only the last request is kept"
+    )
+    return replace(results, results=lighter, findings=[*results.findings, told])
 
 
 def anchor_of(name: str, version: str) -> str:
@@ -104,8 +123,9 @@ def standings(runs: Sequence[Results]) -> str:
         "",
         "Counts are of claims: one that several tests judge has the gravest of their verdicts. *Decided* claims "
         "pass, fail or differ, of those that a client could test at all; an endpoint that refuses a feature is not "
-        "judged on it. Seconds are wall time with the default number of jobs. Suite at commit "
-        + ", ".join(f"`{commit}`" for commit in commits)
+        "judged on it. Seconds are how long the run took. "
+        + ("Suite at commit " if len(commits) == 1 else "Not judged by one suite: at commits ")
+        + ", ".join(f"`{one}`" for one in commits)
         + ".",
     ]
     return "\n".join(lines) + "\n"

@@ -294,9 +294,9 @@ def test_every_replica_has_a_stream_that_stays_on(here: RegionHandle, elsewhere:
         )
     reader = StreamHandle(replica, stream_arn(replica)).reader()
     table.put("a", "1")
-    found = {key_of(record) for record in reader.wait_for(_ends({"a": "1"}))}
-    assert found == {"a"}, (
-        f"one item was put in {here.name}; the stream of {elsewhere.name} has records of the items {found}"
+    keys = {key_of(record) for record in reader.wait_for(_ends({"a": "1"}))}
+    assert keys == {"a"}, (
+        f"one item was put in {here.name}; the stream of {elsewhere.name} has records of the items {keys}"
     )
 
 

@@ -76,19 +76,19 @@ def test_the_record_of_an_expired_item_names_the_service(here: RegionHandle) -> 
     table.delete("by a client")
     key = expiring.wait_for_a_deletion(meanwhile=reader.poll)
 
-    def removals(wanted: str) -> list[dict[str, Any]]:
-        return [
-            record
-            for record in reader.records
-            if record.get("eventName") == "REMOVE" and key_of(record) == wanted
-        ]
+    def told(wanted: str) -> list[tuple[Any, Any]]:
+        """What followed the item's first record: events and who caused them."""
+        about = [record for record in reader.records if key_of(record) == wanted]
+        return [(record.get("eventName"), record.get("userIdentity")) for record in about[1:]]
 
-    reader.wait_for(lambda _: removals(key) and removals("by a client"))
-    marks = [record.get("userIdentity") for record in removals(key)]
-    assert marks == [SERVICE], f"the REMOVE records of an expired item have the userIdentity {marks}"
-    marks = [record.get("userIdentity") for record in removals("by a client")]
-    assert len(marks) == 1, f"an item that a client deleted has {len(marks)} REMOVE records"
-    assert marks[0] != SERVICE, "the record of an item that a client deleted bears the mark of time to live"
+    reader.wait_for(lambda _: told(key) and told("by a client"))
+    assert told(key) == [("REMOVE", SERVICE)], f"the deletion of an expired item is told as {told(key)}"
+    assert [event for event, _ in told("by a client")] == ["REMOVE"], (
+        f"the deletion of an item by a client is told as {told('by a client')}"
+    )
+    assert told("by a client")[0][1] != SERVICE, (
+        "the record of an item that a client deleted bears the mark of time to live"
+    )
 
 
 @claim("TT-05")

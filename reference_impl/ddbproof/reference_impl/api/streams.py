@@ -205,7 +205,7 @@ def _limit(parameters: dict[str, Any], most: int) -> int:
 def _position(stream: Stream, parameters: dict[str, Any]) -> int:
     """The sequence number from which an iterator reads."""
     kind = parameters["ShardIteratorType"]
-    text = parameters.get("SequenceNumber")
+    text: str | None = parameters.get("SequenceNumber")
     if kind.endswith("SEQUENCE_NUMBER") != (text is not None):
         needed = "requires" if text is None else "does not take"
         raise ValidationError(f"ShardIteratorType {kind} {needed} a SequenceNumber")
@@ -218,12 +218,13 @@ def _position(stream: Stream, parameters: dict[str, Any]) -> int:
     if kind == "AT_TIMESTAMP":
         return stream.number_at(round(parameters["Timestamp"] * 1000))
     if (
-        not text.isascii()
+        text is None
+        or not text.isascii()
         or not text.isdigit()
         or int(text) >= max(stream.next_number, stream.start_number + 1)
     ):
         raise ValidationError(f"Invalid SequenceNumber: {text} is not one of shard {stream.shard_id}")
-    number = int(text) + (kind == "AFTER_SEQUENCE_NUMBER")
+    number: int = int(text) + (kind == "AFTER_SEQUENCE_NUMBER")
     _refuse_trimmed(stream, number)
     return number
 
