@@ -7,7 +7,7 @@ asked, what was answered, and the sentence, side by side. A failure that nobody 
 
     [[judgement]]
     test = "test_recovery.py::test_an_instant_outside_the_window_is_refused"
-    documentation = "the sentence, word for word"
+    documentation = "the sentence, word for word, or what it says, after 'In our words: '"
     page = "API Reference: RestoreTableToPointInTime"
     judgement = "why otherwise is wrong"
 """
@@ -27,6 +27,7 @@ from ddbproof.reports.summary import clean, one_line
 from ddbproof.reports.verdicts import Verdict
 
 JUDGEMENTS_NAME = "judgements.toml"
+IN_OUR_WORDS = "In our words: "
 _MEMBERS = ("test", "documentation", "page", "judgement")
 _BODY_CHARACTERS = 700
 
@@ -104,13 +105,20 @@ def _finding(found: Sequence[ResultRecord], judgement: Judgement) -> list[str]:
         lines += [f"Request, {exchange.operation} in {exchange.region}:", "", *asked, ""]
         lines += [f"Answer, {exchange.status}:", "", *answered, ""]
     lines += [
-        f"**Documentation** ({escaped(judgement.page)}): “{escaped(judgement.documentation)}”",
+        f"**Documentation** ({escaped(judgement.page)}): {_quoted(judgement.documentation)}",
         "",
         escaped(judgement.judgement),
         "",
         f"Test: `{result.test}`",
     ]
     return lines
+
+
+def _quoted(sentence: str) -> str:
+    """In quotation marks if it is word for word."""
+    if sentence.startswith(IN_OUR_WORDS):
+        return escaped(sentence)
+    return f"“{escaped(sentence)}”"
 
 
 def _decisive(result: ResultRecord) -> Exchange | None:
