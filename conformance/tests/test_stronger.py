@@ -20,7 +20,11 @@ ACCUSATIONS = {"fail", "differs", "error"}
 
 @pytest.mark.parametrize(
     ("options", "relay"),
-    [(NO_LAG, "identity"), (NO_LAG, "window-ends-excluded"), (SLOW, "identity")],
+    [
+        (NO_LAG, "identity"),
+        (NO_LAG, "window-ends-excluded"),
+        pytest.param(SLOW, "identity", marks=pytest.mark.slow),
+    ],
     ids=["no lag", "no lag, ends of the window excluded", "slow"],
 )
 def test_what_is_lawful_is_not_accused(options: tuple[str, ...], relay: str) -> None:

@@ -248,6 +248,15 @@ def test_every_replica_has_a_stream_of_what_happens_there() -> None:
     assert world.refusal("UpdateTable", TableName="songs", StreamSpecification=off) == "ValidationException"
 
 
+def test_a_table_with_another_stream_gets_no_replica() -> None:
+    """The stream has to be turned off first, or on with both images (ME-13)."""
+    world = World("KEYS_ONLY")
+    updates = [{"Create": {"RegionName": IRELAND}}]
+    assert world.refusal("UpdateTable", TableName="songs", ReplicaUpdates=updates) == "ValidationException"
+    world.set_stream(StreamEnabled=False)
+    world.call("UpdateTable", TableName="songs", ReplicaUpdates=updates)
+
+
 def test_what_is_no_stream_or_iterator_is_refused() -> None:
     """An unknown ARN is not found, a spoiled iterator is invalid (AP-11)."""
     world = World()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from ddbproof.conformance.defects.base import Answer, Call, Defect, Document, Endpoint, table_name
 from ddbproof.conformance.defects.shadow import (
@@ -51,6 +52,41 @@ class BackupLosesItem(FillsRestoredTable):
         return fill
 
 
+class BackupIsIncremental(FillsRestoredTable):
+    """A later backup holds only what the one before it did not."""
+
+    name = "backup-is-incremental"
+    sentence = "A second backup restores only what changed since the first one"
+    claims = ("BK-01",)
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(endpoint)
+        self._last: dict[tuple[str, str], list[Document]] = {}
+        self._changed: dict[str, list[Document]] = {}
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Remember what a backup adds to the one before it."""
+        details = answer.member("BackupDetails")
+        if call.operation == "CreateBackup" and isinstance(details, dict):
+            name = table_name(str(call.parameter("TableName")))
+            there = contents(self.endpoint, call.region, name)
+            with self.lock:
+                before = self._last.get((call.region, name))
+                self._last[call.region, name] = there
+                if before is not None:
+                    changed = [item for item in there if item not in before]
+                    self._changed[str(details.get("BackupArn"))] = changed
+        return super().response(call, answer)
+
+    def filling(self, call: Call) -> Filling | None:
+        """The changes only."""
+        if call.operation != _FROM_BACKUP:
+            return None
+        with self.lock:
+            changed = self._changed.get(str(call.parameter("BackupArn")))
+        return None if changed is None else self.holding(changed)
+
+
 class ChangesBackupDetails(Defect):
     """Base of defects that change what is said of a backup, wherever its details are given."""
 
@@ -75,7 +111,7 @@ class BackupNameLost(ChangesBackupDetails):
 
     name = "backup-name-lost"
     sentence = "A backup does not carry the name that was asked for"
-    claims = ("BK-01",)
+    claims = ("BK-14",)
 
     def changed(self, call: Call, details: Document) -> Document:
         """Give all the same name."""
@@ -91,16 +127,17 @@ class BackupFallsBack(ChangesBackupDetails):
 
     def __init__(self, endpoint: Endpoint) -> None:
         super().__init__(endpoint)
-        self._told: set[str] = set()
+        self._told: Counter[str] = Counter()
 
     def changed(self, call: Call, details: Document) -> Document:
-        """AVAILABLE is told once."""
+        """AVAILABLE is told twice."""
         arn = str(details.get("BackupArn"))
         with self.lock:
-            told = arn in self._told
-            if call.operation == "DescribeBackup" and details.get("BackupStatus") == "AVAILABLE":
-                self._told.add(arn)
-        return {**details, "BackupStatus": "CREATING"} if told else details
+            fallen_back = self._told[arn] >= 2
+            self._told[arn] += (
+                call.operation == "DescribeBackup" and details.get("BackupStatus") == "AVAILABLE"
+            )
+        return {**details, "BackupStatus": "CREATING"} if fallen_back else details
 
 
 class BackupDeletedWithTable(Defect):
@@ -145,7 +182,7 @@ class BackupTimeDiffers(ChangesBackupDetails):
 
     name = "backup-time-not-in-arn"
     sentence = "The milliseconds in a backup's ARN are not those of BackupCreationDateTime"
-    claims = ("BK-14",)
+    claims = ("BK-22",)
 
     def changed(self, call: Call, details: Document) -> Document:
         """Seven seconds later."""
@@ -157,7 +194,7 @@ class BackupArnMalformed(Defect):
 
     name = "backup-arn-malformed"
     sentence = "A backup's ARN does not end in milliseconds and eight hexadecimal digits"
-    claims = ("BK-14",)
+    claims = ("BK-22",)
 
     def request(self, call: Call) -> Call | Answer:
         """Put the true identifier back."""
@@ -314,6 +351,7 @@ class BackupOfUnknownTable(Defect):
 DEFECTS = (
     BackupHoldsLiveItems,
     BackupLosesItem,
+    BackupIsIncremental,
     BackupNameLost,
     BackupFallsBack,
     BackupDeletedWithTable,

@@ -291,13 +291,11 @@ class RestoreSummaryMissing(Defect):
     claims = ("RS-02",)
 
     def response(self, call: Call, answer: Answer) -> Answer:
-        """Take the member away."""
-        for member in ("Table", "TableDescription"):
-            table = answer.member(member)
-            if isinstance(table, dict):
-                rest = {name: value for name, value in table.items() if name != "RestoreSummary"}
-                return answer.with_members(**{member: rest})
-        return answer
+        """Take the member away; the answer to the restore had it."""
+        table = answer.member("Table")
+        if not isinstance(table, dict):
+            return answer
+        return answer.with_members(Table={k: v for k, v in table.items() if k != "RestoreSummary"})
 
 
 class RestoreNeverEnds(Defect):

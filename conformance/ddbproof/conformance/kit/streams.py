@@ -21,7 +21,7 @@ from ddbproof.conformance.kit.tables import DESCRIBING_SECONDS, RegionHandle, Ta
 ENABLING_SECONDS = 60.0
 RECORDS_SECONDS = 30.0
 # Long enough to notice a record that comes a second time.
-QUIET_SECONDS = 0.5
+QUIET_SECONDS = 0.25
 BOTH_IMAGES = "NEW_AND_OLD_IMAGES"
 
 Record = dict[str, Any]
@@ -110,7 +110,10 @@ def streamed_table(region: RegionHandle, view_type: str = BOTH_IMAGES, **more: A
 
 
 class Reader:
-    """Reads a stream on and on: `records` are all so far, in each shard's order, parents before children."""
+    """Reads a stream on and on: `records` are all so far, in each shard's order, parents before children.
+
+    `shard_ids` tells in which shard each was, by sequence number: ranges of shards side by side may overlap.
+    """
 
     def __init__(self, stream: StreamHandle, kind: str, only: dict[str, str | None] | None = None) -> None:
         self._stream = stream
@@ -118,6 +121,7 @@ class Reader:
         self._only = only
         self._last_numbers: dict[str, str] = {}
         self.records: list[Record] = []
+        self.shard_ids: dict[str, str] = {}
         self.page_sizes: list[int] = []
         if kind == "LATEST":
             for shard in stream.describe()["Shards"]:
@@ -154,7 +158,8 @@ class Reader:
             answer = self._stream.client.get_records(ShardIterator=self._renewed(shard_id), **request)
         page = answer.get("Records", [])
         if page:
-            self._last_numbers[shard_id] = page[-1]["dynamodb"]["SequenceNumber"]
+            self._last_numbers[shard_id] = number_of(page[-1])
+            self.shard_ids |= {number_of(record): shard_id for record in page}
         self.records += page
         self.page_sizes.append(len(page))
         self._iterators[shard_id] = answer.get("NextShardIterator")
@@ -175,14 +180,28 @@ class Reader:
         return self.records
 
 
+def number_of(record: Record) -> str:
+    """The sequence number of a record; raises Inconclusive if it has none, since no reader can go on then."""
+    number = images_of(record).get("SequenceNumber")
+    if number is None:
+        raise Inconclusive("a stream record has no SequenceNumber")
+    return str(number)
+
+
+def images_of(record: Record) -> dict[str, Any]:
+    """The part of a record that holds keys and images; empty if there is none."""
+    part: dict[str, Any] = record.get("dynamodb", {})
+    return part
+
+
 def key_of(record: Record) -> str:
     """The partition key of the item that a record is about."""
-    return str(record["dynamodb"].get("Keys", {}).get("pk", {}).get("S"))
+    return str(images_of(record).get("Keys", {}).get("pk", {}).get("S"))
 
 
 def change_of(record: Record) -> Change:
     """What a record with both images says."""
-    images = record["dynamodb"]
+    images = images_of(record)
     old, new = (images.get(name) for name in ("OldImage", "NewImage"))
     return Change(
         str(record.get("eventName")),

@@ -18,7 +18,7 @@ ATTRIBUTE = "until"
 # 48 hours of another. The first steps are short, so that the records of a stream are still there.
 STEPS_SECONDS = (600.0, 3600.0, 6 * 3600.0, 24 * 3600.0, 48 * 3600.0, 96 * 3600.0)
 # Elsewhere; there are endpoints that look for expired items every ten seconds.
-REAL_SECONDS = 25.0
+REAL_SECONDS = 15.0
 STEP_PATIENCE_SECONDS = 1.0
 
 

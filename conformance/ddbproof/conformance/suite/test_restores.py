@@ -105,7 +105,12 @@ def test_a_restored_table_tells_where_it_came_from(here: RegionHandle, seen: dic
     seen["TableStatus in the answer to RestoreTableFromBackup"] = str(status)
     restored.wait_until_active()
     summary = restored.describe().get("RestoreSummary")
-    assert summary, "DescribeTable of a restored table has no RestoreSummary"
+    if summary is None and not answer.get("TableDescription", {}).get("RestoreSummary"):
+        # The member is optional, and the documentation nowhere says when it must be there.
+        raise Inconclusive("neither the restore nor DescribeTable shows a RestoreSummary")
+    assert summary, (
+        "the answer to the restore has a RestoreSummary, DescribeTable of the restored table has none"
+    )
     named = summary.get("SourceBackupArn")
     assert named == arn, f"RestoreSummary names the backup {named}, not {arn}"
     source = str(summary.get("SourceTableArn"))

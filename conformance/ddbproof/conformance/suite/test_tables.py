@@ -71,7 +71,9 @@ def test_a_protected_table_cannot_be_deleted(here: RegionHandle) -> None:
     table = here.new_table()
     assert not table.describe().get("DeletionProtectionEnabled"), "a new table has deletion protection on"
     table.put("a", "kept")
-    here.client.update_table(TableName=table.name, DeletionProtectionEnabled=True)
+    # Refusing the parameter pretends no protection; taking it and not protecting does.
+    with preparing():
+        here.client.update_table(TableName=table.name, DeletionProtectionEnabled=True)
     table.wait_until_active()
     shown = until(lambda: table.describe().get("DeletionProtectionEnabled"), seconds=DESCRIBING_SECONDS)
     assert shown is True, (

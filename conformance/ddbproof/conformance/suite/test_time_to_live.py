@@ -29,7 +29,7 @@ from ddbproof.conformance.kit.time_to_live import (
     time_to_live,
 )
 
-SOON_SECONDS = 15
+SOON_SECONDS = 5
 DAY_SECONDS = 24 * 3600
 SIX_YEARS_SECONDS = 6 * 366 * DAY_SECONDS
 SERVICE = {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"}

@@ -112,9 +112,10 @@ def clean_environment(scratch: Path, environment: Mapping[str, str] | None = Non
 
 
 def _target(product: Product, port: int, supervision: Supervision | None) -> Target:
+    regions = DEFAULT_REGIONS if product.knows_regions else DEFAULT_REGIONS[:1]
     return Target(
         name=product.name,
-        endpoints=dict.fromkeys(DEFAULT_REGIONS, f"http://127.0.0.1:{port}"),
+        endpoints=dict.fromkeys(regions, f"http://127.0.0.1:{port}"),
         credentials=EXAMPLE_CREDENTIALS,
         version=product.version,
         supervision=supervision,

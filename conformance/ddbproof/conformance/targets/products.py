@@ -66,7 +66,8 @@ class Start:
 @dataclass(frozen=True, slots=True)
 class Product:
     """An endpoint of somebody else's. `needs` are commands a machine must have; `persistent` says whether what
-    was written is there after a kill and a new start."""
+    was written is there after a kill and a new start, `knows_regions` whether it tells one Region from another:
+    a product with one namespace for all is judged as one Region, which is all it claims to be."""
 
     name: str
     version: str
@@ -78,6 +79,7 @@ class Product:
     platform: str | None = None
     open_source: bool = True
     persistent: bool = False
+    knows_regions: bool = True
 
     @property
     def directory_name(self) -> str:
@@ -151,7 +153,7 @@ PRODUCTS = {
         Product(
             name="extenddb",
             version="0.1.10",
-            description="AWS's adapter that puts DynamoDB's interface on SQLite, in Rust",
+            description="AWS's adapter that puts DynamoDB's interface on SQLite, in Rust; one Region",
             licence="Apache-2.0",
             source=TarballSource(
                 "@extenddb/linux-x64",
@@ -165,6 +167,7 @@ PRODUCTS = {
                     "EXTENDDB__STORAGE__SQLITE__PATH": str(data / "extenddb.sqlite"),
                 },
             ),
+            knows_regions=False,
             needs=("npm",),
             platform="linux-x86_64",
             persistent=True,
@@ -172,7 +175,7 @@ PRODUCTS = {
         Product(
             name="dynoxide",
             version="1.2.1",
-            description="an emulator on SQLite, in Rust; one namespace for all Regions",
+            description="an emulator on SQLite, in Rust; one Region",
             licence="MIT or Apache-2.0",
             source=TarballSource(
                 "@dynoxide/linux-x64",
@@ -185,6 +188,7 @@ PRODUCTS = {
                     *("--port", str(port), "--db-path", str(data / "dynoxide.sqlite")),
                 ]
             ),
+            knows_regions=False,
             needs=("npm",),
             platform="linux-x86_64",
             persistent=True,
@@ -192,7 +196,7 @@ PRODUCTS = {
         Product(
             name="dynalite",
             version="4.0.0",
-            description="an emulator on LevelDB, in JavaScript; one namespace for all Regions",
+            description="an emulator on LevelDB, in JavaScript; one Region",
             licence="Apache-2.0",
             source=NpmSource("dynalite.package-lock.json"),
             start=Start(
@@ -202,6 +206,7 @@ PRODUCTS = {
                     *("--updateTableMs", "0"),
                 ]
             ),
+            knows_regions=False,
             needs=("node", "npm"),
         ),
     )

@@ -6,8 +6,8 @@ on and off), ST-06 (limits), ST-07 to ST-09 (images, keys, iterator types), ME-1
 
 Choices where AWS publishes nothing: one shard per stream; ListStreams of a table that is not there is an empty
 list; an iterator AT_TIMESTAMP begins at the first record that is not older; a sequence number that the shard
-has not reached is refused. An iterator is a plain token, not a signed one. Throttling of readers (two at a
-shard) is not built.
+has not reached is refused, and so is a replica of a table whose stream has another view type. An iterator is
+a plain token, not a signed one. Throttling of readers (two at a shard) is not built.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from ddbproof.reference_impl.errors import CallerError, ValidationError
 from ddbproof.reference_impl.values.attribute import Item, item_size
 
 ITERATOR_MILLISECONDS = 15 * 60 * 1000
+BOTH_IMAGES = "NEW_AND_OLD_IMAGES"
 MOST_RECORDS = 1000
 MOST_BYTES = 1024 * 1024
 _MOST_STREAMS = 100
@@ -72,6 +73,14 @@ def check_change(record: TableRecord, specification: dict[str, Any] | None) -> N
         )
     if view_type is None and record.replicas:
         raise ValidationError(f"The stream of {record.name}, a replica of a global table, cannot be disabled")
+
+
+def check_replica_updates(record: TableRecord, updates: list[dict[str, Any]]) -> None:
+    """Raises ValidationError for a new replica of a table whose stream lacks one of the images (ME-13)."""
+    if record.stream_view_type not in (None, BOTH_IMAGES) and any("Create" in update for update in updates):
+        raise ValidationError(
+            f"A replica needs a stream with {BOTH_IMAGES}; that of {record.name} has {record.stream_view_type}"
+        )
 
 
 def apply_change(call: Call, record: TableRecord, specification: dict[str, Any] | None) -> TableRecord:
@@ -265,9 +274,9 @@ def _record(call: Call, stream: Stream, change: Change) -> dict[str, Any]:
     event = "REMOVE" if new is None else "INSERT" if old is None else "MODIFY"
     keys = _keys(stream.table, new if new is not None else old or {})
     shown: dict[str, Any] = {"Keys": keys}
-    if new is not None and stream.view_type in ("NEW_IMAGE", "NEW_AND_OLD_IMAGES"):
+    if new is not None and stream.view_type in ("NEW_IMAGE", BOTH_IMAGES):
         shown["NewImage"] = new
-    if old is not None and stream.view_type in ("OLD_IMAGE", "NEW_AND_OLD_IMAGES"):
+    if old is not None and stream.view_type in ("OLD_IMAGE", BOTH_IMAGES):
         shown["OldImage"] = old
     number = str(change.sequence_number)
     record: dict[str, Any] = {

@@ -101,7 +101,7 @@ def list_tables(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def update_table(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
-    """UpdateTable: capacity, table class, deletion protection, replicas."""
+    """UpdateTable: capacity, table class, deletion protection, stream, replicas."""
     refuse_unbuilt("UpdateTable", parameters, _UNBUILT_IN_UPDATE)
     _refuse_switched_on("UpdateTable", parameters)
     record = existing_table(call, parameters["TableName"])
@@ -118,6 +118,7 @@ def update_table(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
         )
     streams.check_change(record, stream)
     if replica_updates:
+        streams.check_replica_updates(record, replica_updates)
         replicas.check_updates(call, record, replica_updates)
     if changes or stream is not None:
         record = call.region.change_table(
