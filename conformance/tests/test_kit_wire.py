@@ -108,8 +108,8 @@ def test_the_memory_of_exchanges_is_bounded(listener: Listener) -> None:
     listener.table_names = ["x" * 10 * REMEMBERED_CHARACTERS]
     lines = wire_to(listener)
     lines.begin_test()
-    for _ in range(REMEMBERED_EXCHANGES + 3):
-        lines.client("us-east-1").list_tables(Limit=5)
+    for limit in range(REMEMBERED_EXCHANGES + 3):
+        lines.client("us-east-1").list_tables(Limit=limit + 2)
     assert len(lines.exchanges) == REMEMBERED_EXCHANGES
     (exchange, *_) = lines.exchanges
     assert (exchange.region, exchange.operation, exchange.request) == (
@@ -122,6 +122,20 @@ def test_the_memory_of_exchanges_is_bounded(listener: Listener) -> None:
     assert "AKIDPLAN" not in str(lines.exchanges)
     lines.begin_test()
     assert not lines.exchanges
+
+
+def test_of_looks_that_show_the_same_the_last_is_kept(listener: Listener) -> None:
+    """Polling does not push out what came before; a write between two looks keeps both apart."""
+    lines = wire_to(listener)
+    client = lines.client("us-east-1")
+    client.put_item(TableName="t", Item={"pk": {"S": "a"}})
+    for _ in range(REMEMBERED_EXCHANGES + 3):
+        client.list_tables()
+        client.list_backups()
+    client.put_item(TableName="t", Item={"pk": {"S": "a"}})
+    client.list_tables()
+    operations = [exchange.operation for exchange in lines.exchanges]
+    assert operations == ["PutItem", "ListTables", "ListBackups", "PutItem", "ListTables"]
 
 
 def test_past_its_time_a_test_asks_nothing_more(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:

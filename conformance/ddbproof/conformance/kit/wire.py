@@ -8,6 +8,7 @@ retries a little, as an application would. What is remembered has no headers, he
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections import deque
@@ -27,6 +28,8 @@ READ_TIMEOUT_SECONDS = 20
 TEST_SECONDS = 180.0
 REMEMBERED_EXCHANGES = 12
 REMEMBERED_CHARACTERS = 1500
+_LOOKING = ("Describe", "Get", "List")
+_ITERATOR = re.compile(r'"(Next)?ShardIterator": ?"[^"]*"')
 _NO_PROFILE = {
     "profile": (None, None, None, None),
     "config_file": (None, None, os.devnull, None),
@@ -72,6 +75,19 @@ class Wire:
             self._clients[key] = self._make(region, service, validate=validate)
         return self._clients[key]
 
+    def _remember(self, exchange: Exchange) -> None:
+        """Keep an exchange; of looks that follow each other and show the same, only the last is kept.
+
+        Else a test that polls to the end would show its last looks and not what it found.
+        """
+        for earlier in reversed(self.exchanges):
+            if not earlier.operation.startswith(_LOOKING):
+                break
+            if _same_look(earlier, exchange):
+                self.exchanges.remove(earlier)
+                break
+        self.exchanges.append(exchange)
+
     def _make(self, region: str, service: str, *, validate: bool) -> Any:
         client = self._session.client(
             service,
@@ -100,7 +116,7 @@ class Wire:
 
         def remember(operation: str, request: str, status: int, body: bytes) -> None:
             answer = _shorten(body.decode(errors="replace"))
-            self.exchanges.append(Exchange(region, operation, request, status, answer))
+            self._remember(Exchange(region, operation, request, status, answer))
 
         def after(http_response: Any, model: Any, **_: Any) -> None:
             remember(model.name, asked.request, http_response.status_code, http_response.content)
@@ -120,6 +136,15 @@ class Wire:
         events.register(f"before-parse.{client.meta.service_model.service_id.hyphenize()}", before_parse)
         events.register(f"after-call.{client.meta.service_model.service_id.hyphenize()}", after)
         return client
+
+
+def _same_look(one: Exchange, other: Exchange) -> bool:
+    """True if both ask and say the same, but for the iterators of a stream, which are new each time."""
+    kind = (one.region, one.operation, one.status) == (other.region, other.operation, other.status)
+    return kind and all(
+        _ITERATOR.sub("", mine) == _ITERATOR.sub("", its)
+        for mine, its in ((one.request, other.request), (one.response, other.response))
+    )
 
 
 def _shorten(text: str) -> str:
