@@ -127,7 +127,11 @@ def _decisive(result: ResultRecord) -> Exchange | None:
     ListTables asks what time it is; a stream is described, and read until nothing more comes.
     """
     telling = [one for one in result.exchanges if not _looks_around(one)] or result.exchanges
-    return telling[-1] if telling else None
+    if not telling:
+        return None
+    # Who waits for a record of a change looks at the item meanwhile; the record is what was waited for.
+    waiting = telling[-1].operation == "GetItem" and telling[-1].status < 400
+    return telling[-2] if waiting and telling[-2:][0].operation == "GetRecords" else telling[-1]
 
 
 def _looks_around(exchange: Exchange) -> bool:
