@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 
 from ddbproof.model.kernel.versions import Version, first_version, next_version, supersedes
 
-versions = st.builds(Version, timestamp_milliseconds=st.integers(0, 5), region_number=st.integers(0, 3))
+versions = st.builds(
+    Version,
+    timestamp_milliseconds=st.integers(0, 5),
+    region_number=st.integers(0, 3),
+    counter=st.integers(0, 2),
+)
 
 
 def merge(stored: Version, incoming: Version) -> Version:
@@ -26,10 +31,10 @@ def test_any_order_of_delivery_leaves_the_same_survivor(delivered: list[Version]
 
 @given(st.lists(versions, min_size=1))
 def test_the_survivor_is_the_latest(delivered: list[Version]) -> None:
-    """ME-02: the survivor has the latest timestamp; of equals, the highest Region (ME-05, our choice)."""
+    """ME-02: the survivor has the latest timestamp; of equals, the last in a row, then the highest Region (ME-05, our choice)."""
     survivor = reduce(merge, delivered)
-    latest = max((it.timestamp_milliseconds, it.region_number) for it in delivered)
-    assert (survivor.timestamp_milliseconds, survivor.region_number) == latest
+    latest = max((it.timestamp_milliseconds, it.counter, it.region_number) for it in delivered)
+    assert (survivor.timestamp_milliseconds, survivor.counter, survivor.region_number) == latest
 
 
 @given(versions, st.integers(0, 10), st.integers(0, 3))
@@ -38,7 +43,7 @@ def test_a_later_write_in_the_same_region_is_never_beaten(stored: Version, now: 
     written = next_version(stored, now, region)
     assert supersedes(written, stored)
     assert not supersedes(stored, written)
-    assert written.timestamp_milliseconds >= now
+    assert written.timestamp_milliseconds == max(now, stored.timestamp_milliseconds)
 
 
 def test_nothing_supersedes_itself() -> None:
