@@ -9,7 +9,8 @@ then taken again by the ordinary code: only what that confirms is reported.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -45,7 +46,8 @@ class _Node(msgspec.Struct, frozen=True):
 
 def search(system: System, *, deepest: int, seconds: float) -> Found:
     """Look for the shortest broken promise within so many steps and seconds."""
-    return _Search(system, time.monotonic() + seconds).run(deepest)
+    with system.replaced(dict.fromkeys(system.merged, symbolic.merged)):
+        return _Search(system, time.monotonic() + seconds).run(deepest)
 
 
 class _Search:
@@ -93,7 +95,7 @@ class _Search:
             arguments = {
                 name: symbolic.fresh(shape, f"{place}.{name}") for name, shape in action.arguments.items()
             }
-            for path in symbolic.paths(lambda a=action, args=arguments: a.function(node.state, **args)):
+            for path in symbolic.paths(partial(action.function, node.state, **arguments)):
                 conditions = (*node.conditions, *path.conditions)
                 if not path.refused and self._solve(conditions) is not None:
                     state = symbolic.lifted(self.system.shape, path.value)
@@ -103,7 +105,7 @@ class _Search:
         for invariant in self.safe:
             for place, clause in enumerate(invariant.clauses(node.state)):
                 constants = [z3.Int(f"any.{number}") for number in range(len(clause.sorts))]
-                goal = symbolic.folded(lambda c=clause, cs=constants: c.body(*(SymInt(one) for one in cs)))
+                goal = symbolic.folded(partial(clause.body, *(SymInt(one) for one in constants)))
                 model = self._solve((*node.conditions, z3.Not(goal)))
                 if model is not None:
                     return self._concrete(node, invariant, place, model, constants)
@@ -126,9 +128,7 @@ class _Search:
         steps = []
         for name, unknowns in node.steps:
             action = self.system.actions[name]
-            arguments = {
-                it: read_value(model, shape, unknowns[it]) for it, shape in action.arguments.items()
-            }
+            arguments = {it: read_value(model, shape, unknowns[it]) for it, shape in action.arguments.items()}
             try:
                 state = action.function(state, **arguments)
             except NotAllowed as refusal:
@@ -157,5 +157,3 @@ def read_term(model: Any, term: Term) -> Any:
     if z3.is_true(value) or z3.is_false(value):
         return bool(z3.is_true(value))
     return int(value.as_long())
-
-

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-import networkx
+import networkx as nx
 
 from ddbproof.model.engine.shapes import BoolShape, IntShape, RecordShape, Shape
 from ddbproof.model.engine.system import Invariant, Role, Scope, State, System
@@ -77,7 +77,7 @@ def explore(
     progress: Callable[[int], None] = lambda _states: None,
 ) -> Exploration:
     """Every state within the scope, until a promise breaks. Worlds whose assumptions do not hold are skipped."""
-    found = Exploration(graph=networkx.DiGraph() if keep_graph else None)
+    found = Exploration(graph=nx.DiGraph() if keep_graph else None)
     checked = [invariant for invariant in system.invariants.values() if invariants(invariant)]
     wanted = dict(system.covers) if covers else {}
     for parameters in scope.parameters:
@@ -223,7 +223,7 @@ def dead_ends(found: Exploration) -> int:
 
 def components(found: Exploration) -> list[int]:
     """Sizes of the strongly connected components of a kept graph, largest first."""
-    return sorted((len(part) for part in networkx.strongly_connected_components(found.graph)), reverse=True)
+    return sorted((len(part) for part in nx.strongly_connected_components(found.graph)), reverse=True)
 
 
 def take(system: System, trace: Trace) -> State:

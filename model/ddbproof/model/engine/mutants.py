@@ -16,9 +16,11 @@ import ast
 import copy
 import inspect
 import textwrap
+import tomllib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from enum import StrEnum
+from importlib import resources
 from types import ModuleType
 from typing import Any
 
@@ -28,7 +30,6 @@ from ddbproof.model.engine import bounded
 from ddbproof.model.engine.explore import Violation, explore
 from ddbproof.model.engine.prove import Obligation, Verdict, World, obligations, prove
 from ddbproof.model.engine.system import Mutant, Role, System
-from ddbproof.model.engine.values import EngineError
 
 SEARCH_DEPTH = 4
 SEARCH_SECONDS = 20.0
@@ -60,16 +61,15 @@ class MutantResult(msgspec.Struct, frozen=True):
     obligation: Obligation | None = None
 
 
-@contextmanager
-def planted(system: System, mutant: Mutant) -> Iterator[None]:
-    """Put the mutant in its function's place. Raises EngineError if there is no such function."""
-    module, name = _place(system, mutant.replaces)
-    original = getattr(module, name)
-    setattr(module, name, mutant.function)
-    try:
-        yield
-    finally:
-        setattr(module, name, original)
+def planted(system: System, mutant: Mutant) -> AbstractContextManager[None]:
+    """Put the mutant in its function's place meanwhile. Raises EngineError if there is no such function."""
+    return system.replaced({mutant.replaces: lambda _original: mutant.function})
+
+
+def judgements(system_name: str) -> dict[str, str]:
+    """What was written of mutants that are not killed, by the mutant's name."""
+    path = resources.files("ddbproof.model.systems") / "judgements.toml"
+    return dict(tomllib.loads(path.read_text()).get(system_name, {}))
 
 
 def examine(system: System, mutant: Mutant) -> MutantResult:
@@ -106,12 +106,9 @@ def _mutants_of(module: ModuleType) -> Iterator[Mutant]:
     for name, function in vars(module).items():
         if inspect.isfunction(function) and function.__module__ == module.__name__:
             tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-            for number, (changed, what, line) in enumerate(_changes(tree)):
-                yield Mutant(
-                    f"{short}.{name}#{number + 1}",
-                    f"{short}.{name}",
-                    _compiled(module, name, changed, f"line {line} of {name}: {what}"),
-                )
+            for changed, what, line in _changes(tree):
+                sentence = f"{short}.{name}, line {line}: {what}"
+                yield Mutant(sentence, f"{short}.{name}", _compiled(module, name, changed, sentence))
 
 
 def _compiled(module: ModuleType, name: str, tree: ast.Module, sentence: str) -> Callable[..., Any]:
@@ -179,11 +176,3 @@ def _other_sign(node: ast.BinOp) -> None:
 def _sign(operator: ast.cmpop) -> str:
     signs = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
     return signs[type(operator)]
-
-
-def _place(system: System, replaces: str) -> tuple[ModuleType, str]:
-    short, _, name = replaces.partition(".")
-    for module in system.kernels:
-        if module.__name__.rpartition(".")[2] == short and hasattr(module, name):
-            return module, name
-    raise EngineError(f"no kernel of system {system.name} has a function {replaces}")

@@ -17,7 +17,9 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -91,26 +93,28 @@ def obligations(system: System) -> list[Obligation]:
 
 
 class _Terms(symbolic.Observer):
-    """Terms by sort, with the round in which each came up first."""
+    """Terms by sort, with the round in which each came up first.
+
+    Kept by z3's own number for a term: to compare terms as Python objects would ask z3 each time.
+    """
 
     def __init__(self) -> None:
-        self.by_sort: dict[Sort, dict[Term, int]] = {}
+        self.by_sort: dict[Sort, dict[int, tuple[Term, int]]] = {}
         self.round = 0
-        self.lookups: dict[str, tuple[SymMap, Term]] = {}
 
     def looked_up(self, where: SymMap, index: Term) -> None:
         self.add(where.shape.key, index)
 
     def came_up(self, sort: Sort, term: Term) -> None:
-        self.add(sort, term)
+        self.add(sort, z3.simplify(term))
 
     def add(self, sort: Sort, term: Term) -> None:
-        """Note a term, unless it is known."""
-        self.by_sort.setdefault(sort, {}).setdefault(z3.simplify(term), self.round)
+        """Note a simplified term, unless it is known."""
+        self.by_sort.setdefault(sort, {}).setdefault(term.get_id(), (term, self.round))
 
     def of(self, sort: Sort, last_round: int) -> list[Term]:
         """Terms of a sort that came up until that round."""
-        return [term for term, came_up in self.by_sort.get(sort, {}).items() if came_up <= last_round]
+        return [term for term, came_up in self.by_sort.get(sort, {}).values() if came_up <= last_round]
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -148,16 +152,20 @@ class World:
         if step not in self._ways:
             noting = _Listing()
             with observed_by(noting):
-                found = []
-                for path in symbolic.paths(lambda: self._take(step)):
-                    if not path.refused:
-                        found.append(path)
+                with self.merging():
+                    ways = symbolic.paths(lambda: self._take(step))
+                found = [way for way in ways if not way.refused]
             # What came up on any way is offered on all of them: they share most of it.
             shape = self.system.shape
             self._ways[step] = [
-                Way(path.conditions, symbolic.lifted(shape, path.value), tuple(noting.found)) for path in found
+                Way(path.conditions, symbolic.lifted(shape, path.value), tuple(noting.found))
+                for path in found
             ]
         return self._ways[step]
+
+    def merging(self) -> AbstractContextManager[None]:
+        """The kernel's helpers as single values, for as long as it runs on unknowns."""
+        return self.system.replaced(dict.fromkeys(self.system.merged, symbolic.merged))
 
     def arguments(self, step: str) -> dict[str, Any]:
         """The unknown arguments of a step."""
@@ -181,15 +189,13 @@ class World:
             return self.system.start(**self.parameters)
         return self.action(step).function(self.before, **self.arguments(step))
 
-    def instance(
-        self, number: int, terms: tuple[Term, ...]
-    ) -> tuple[Term, tuple[tuple[Sort, Term], ...]]:
+    def instance(self, number: int, terms: tuple[Term, ...]) -> tuple[Term, tuple[tuple[Sort, Term], ...]]:
         """Hypothesis `number` for these terms, and the terms that came up in saying it."""
         key = (number, *(term.get_id() for term in terms))
         if key not in self._instances:
             _, _, clause = self.hypotheses[number]
             noting = _Listing()
-            with observed_by(noting):
+            with observed_by(noting), self.merging():
                 formula = symbolic.folded(lambda: clause.body(*(SymInt(term) for term in terms)))
             self._instances[key] = (formula, tuple(noting.found))
             self._kept = getattr(self, "_kept", [])
@@ -207,14 +213,23 @@ class _Listing(symbolic.Observer):
         self.found.append((where.shape.key, index))
 
     def came_up(self, sort: Sort, term: Term) -> None:
-        self.found.append((sort, term))
+        self.found.append((sort, z3.simplify(term)))
 
 
-def prove(world: World, obligation: Obligation, *, resources: int = DEFAULT_RESOURCES) -> Outcome:
-    """Try to show one obligation. `resources` bounds each query in z3's own, repeatable unit."""
+def prove(
+    world: World,
+    obligation: Obligation,
+    *,
+    resources: int = DEFAULT_RESOURCES,
+    export_directory: Path | None = None,
+) -> Outcome:
+    """Try to show one obligation. `resources` bounds each query in z3's own, repeatable unit.
+
+    With `export_directory` the last query of each way is written there as SMT-LIB, for another solver.
+    """
     began = time.perf_counter()
     invariant = world.system.invariants[obligation.invariant]
-    attempt = _Attempt(world, resources)
+    attempt = _Attempt(world, resources, export_directory)
     verdict, witness = Verdict.PROVED, None
     for place, way in enumerate(world.ways(obligation.step)):
         verdict, witness = attempt.way(obligation, invariant, place, way)
@@ -228,9 +243,10 @@ def prove(world: World, obligation: Obligation, *, resources: int = DEFAULT_RESO
 class _Attempt:
     """The state of one attempt; counts what it does."""
 
-    def __init__(self, world: World, resources: int) -> None:
+    def __init__(self, world: World, resources: int, export_directory: Path | None) -> None:
         self.world = world
         self.resources = resources
+        self.export_directory = export_directory
         self.queries = 0
         self.instances = 0
 
@@ -248,22 +264,31 @@ class _Attempt:
         if obligation.step == INITIAL:
             solver.add(list(self._assumptions()))
         given: set[tuple[int, ...]] = set()
+        seen: set[tuple[int, ...]] = set()
         for last_round in range(_LAST_ROUND + 1):
             terms.round = last_round + 1
             while True:
                 self.queries += 1
                 answer = solver.check()
+                if answer != z3.sat and self.export_directory is not None:
+                    self._export(solver, obligation, place)
                 if answer == z3.unsat:
                     return Verdict.PROVED, None
                 if answer == z3.unknown:
                     return Verdict.UNKNOWN, None
                 model = solver.model()
-                added = self._false_instances(model, hypotheses, terms, last_round, given)
+                added = self._false_instances(model, hypotheses, terms, last_round, given, seen)
                 if not added:
                     break
                 solver.add(added)
                 self.instances += len(added)
         return Verdict.COUNTEREXAMPLE, self._witness(model, obligation, place, constants, terms)
+
+    def _export(self, solver: Any, obligation: Obligation, place: int) -> None:
+        assert self.export_directory is not None
+        name = f"{obligation.system}.{obligation.step}.{obligation.invariant}.{obligation.clause + 1}.{place + 1}"
+        text = f"; {obligation.name}, way {place + 1}: unsat means proved\n{solver.to_smt2()}"
+        (self.export_directory / f"{name.replace(' ', '-')}.smt2").write_text(text)
 
     def _goal(
         self, obligation: Obligation, invariant: Invariant, way: Way
@@ -277,7 +302,7 @@ class _Attempt:
         }
         for sort, constant in zip(clause.sorts, constants.values(), strict=True):
             terms.add(sort, constant)
-        with observed_by(terms):
+        with observed_by(terms), self.world.merging():
             symbolic.note_sorts(self.world.system.shape, self.world.before)
             arguments = self.world.arguments(obligation.step)
             shapes = (
@@ -295,7 +320,9 @@ class _Attempt:
             goal = symbolic.folded(lambda: clause.body(*unknown))
         if obligation.step != INITIAL:
             untouched = invariant.clauses(self.world.before)[obligation.clause]
-            if goal.eq(symbolic.folded(lambda: untouched.body(*unknown))):
+            with self.world.merging():
+                unchanged = goal.eq(symbolic.folded(lambda: untouched.body(*unknown)))
+            if unchanged:
                 return None, constants, terms
         return goal, constants, terms
 
@@ -306,7 +333,9 @@ class _Attempt:
                 if invariant.role is Role.ASSUMPTION:
                     for clause in invariant.clauses(way.after):
                         if clause.sorts:
-                            raise EngineError(f"the assumption {invariant.name} is about more than parameters")
+                            raise EngineError(
+                                f"the assumption {invariant.name} is about more than parameters"
+                            )
                         yield symbolic.folded(clause.body)
 
     def _false_instances(
@@ -316,6 +345,7 @@ class _Attempt:
         terms: _Terms,
         last_round: int,
         given: set[tuple[int, ...]],
+        seen: set[tuple[int, ...]],
     ) -> list[Term]:
         found: list[Term] = []
         for number, (_, _, clause) in enumerate(hypotheses):
@@ -324,8 +354,10 @@ class _Attempt:
                 if key in given:
                     continue
                 formula, came_up = self.world.instance(number, chosen)
-                for sort, term in came_up:
-                    terms.add(sort, term)
+                if key not in seen:
+                    seen.add(key)
+                    for sort, term in came_up:
+                        terms.add(sort, term)
                 if z3.is_true(formula):
                     given.add(key)
                 elif not z3.is_true(model.eval(formula, model_completion=True)):
@@ -382,7 +414,9 @@ def _has_map(shape: Any) -> bool:
 def _leaf_names(shape: Any) -> list[str]:
     if isinstance(shape, RecordShape):
         return [
-            f"{field}.{leaf}" if leaf else field for field, inner in shape.fields for leaf in _leaf_names(inner)
+            f"{field}.{leaf}" if leaf else field
+            for field, inner in shape.fields
+            for leaf in _leaf_names(inner)
         ]
     return [""]
 

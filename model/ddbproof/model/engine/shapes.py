@@ -48,7 +48,9 @@ Shape = IntShape | BoolShape | MapShape | RecordShape
 def shape_of_record(record: type) -> RecordShape:
     """The shape of a record class. Raises EngineError for a field that is none of the four kinds."""
     hints = typing.get_type_hints(record, include_extras=True)
-    return RecordShape(record, tuple((name, _shape(hint, f"{record.__name__}.{name}")) for name, hint in hints.items()))
+    return RecordShape(
+        record, tuple((name, _shape(hint, f"{record.__name__}.{name}")) for name, hint in hints.items())
+    )
 
 
 def shapes_of_arguments(function: Callable[..., Any]) -> dict[str, Shape]:

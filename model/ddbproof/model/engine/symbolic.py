@@ -341,6 +341,35 @@ def folded(function: Callable[[], Any]) -> Term:
     )
 
 
+def merged(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as one that never splits a run: what it gives is one value that depends on its arguments.
+
+    For small helpers that are called often, such as an order: every call that forked would double the ways
+    through whatever calls it. On concrete arguments it is the function itself. A refusal is an error here.
+    """
+
+    def call(*arguments: Any) -> Any:
+        ways = paths(lambda: function(*arguments))
+        if any(way.refused for way in ways):
+            raise EngineError(f"{function.__name__} refuses on some way, so it cannot be merged")
+        value = ways[-1].value
+        for way in reversed(ways[:-1]):
+            value = _if(z3.And(list(way.conditions)), way.value, value)
+        return value
+
+    return call
+
+
+def _if(condition: Term, value: Any, otherwise: Any) -> Any:
+    if isinstance(value, msgspec.Struct):
+        fields = value.__struct_fields__
+        return type(value)(
+            **{name: _if(condition, getattr(value, name), getattr(otherwise, name)) for name in fields}
+        )
+    term = z3.simplify(z3.If(condition, term_of(value), term_of(otherwise)))
+    return SymBool(term) if z3.is_bool(term) else SymInt(term)
+
+
 def _possible(conditions: list[Term]) -> bool:
     solver = z3.Solver()
     solver.set("timeout", _PRUNING_MILLISECONDS)

@@ -12,7 +12,8 @@ wherever the result is shown. Each yields small clauses, and each clause is an o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
 
@@ -26,7 +27,7 @@ from ddbproof.model.engine.shapes import (
     shapes_of_arguments,
     shapes_of_parameters,
 )
-from ddbproof.model.engine.values import Clause, EngineError, Sort
+from ddbproof.model.engine.values import Clause, EngineError
 
 State = Any
 SAFE = "SAFE_"
@@ -114,7 +115,12 @@ class Mutant(msgspec.Struct, frozen=True):
 
 
 class System:
-    """A declaration. `title` is shown to people; `kernels` are the modules whose functions it runs."""
+    """A declaration. `title` is shown to people; `kernels` are the modules whose functions it runs.
+
+    `merged` names kernel functions, by `module.function`, that the prover merges into one value each.
+    `slow` names obligations, by step and invariant, that the fast tier leaves out; `scope_in_words` says what
+    a proof of this system assumes and leaves out, and is shown beside every result.
+    """
 
     def __init__(self, name: str, title: str, state: type, kernels: Sequence[Any]) -> None:
         self.name = name
@@ -128,6 +134,8 @@ class System:
         self.covers: dict[str, Cover] = {}
         self.mutants: dict[str, Mutant] = {}
         self.scopes: list[Scope] = []
+        self.merged: tuple[str, ...] = ()
+        self.slow: set[tuple[str, str]] = set()
         self.scope_in_words: list[str] = []
 
     def initial(self, function: Callable[..., State]) -> Callable[..., State]:
@@ -139,9 +147,7 @@ class System:
     def action(self, function: Callable[..., State]) -> Callable[..., State]:
         """A step. Its arguments beside the state are chosen by the adversary."""
         self._new(function.__name__, self.actions)
-        self.actions[function.__name__] = Action(
-            function.__name__, function, shapes_of_arguments(function)
-        )
+        self.actions[function.__name__] = Action(function.__name__, function, shapes_of_arguments(function))
         return function
 
     def invariant(self, function: Callable[[State], Iterable[Any]]) -> Callable[[State], Iterable[Any]]:
@@ -154,7 +160,9 @@ class System:
         self.invariants[name] = Invariant(name, role, function)
         return function
 
-    def safe(self, *claims: str) -> Callable[[Callable[[State], Iterable[Any]]], Callable[[State], Iterable[Any]]]:
+    def safe(
+        self, *claims: str
+    ) -> Callable[[Callable[[State], Iterable[Any]]], Callable[[State], Iterable[Any]]]:
         """A promise, and evidence for the claims named."""
 
         def declare(function: Callable[[State], Iterable[Any]]) -> Callable[[State], Iterable[Any]]:
@@ -189,19 +197,35 @@ class System:
 
         return declare
 
-    def sorts_of_arguments(self, name: str) -> Sort | None:
-        """The sort of an argument of that name, in whichever action has it."""
-        for action in self.actions.values():
-            sort = getattr(action.arguments.get(name), "sort", None)
-            if isinstance(sort, Sort):
-                return sort
-        return None
-
     def start(self, **parameters: Any) -> State:
         """The first state of a world. Raises EngineError if the system has none."""
         if self.initial_function is None:
             raise EngineError(f"system {self.name} has no initial state")
         return self.initial_function(**parameters)
+
+    def kernel_function(self, dotted: str) -> tuple[Any, str]:
+        """The kernel module and the name of a function given as `module.function`.
+
+        Raises EngineError if none of the system's kernels has it.
+        """
+        short, _, name = dotted.partition(".")
+        for module in self.kernels:
+            if module.__name__.rpartition(".")[2] == short and hasattr(module, name):
+                return module, name
+        raise EngineError(f"no kernel of system {self.name} has a function {dotted}")
+
+    @contextmanager
+    def replaced(self, functions: Mapping[str, Callable[[Any], Any]]) -> Iterator[None]:
+        """Put another function in the place of kernel functions; each is made from what stands there now."""
+        places = [(*self.kernel_function(dotted), make) for dotted, make in functions.items()]
+        originals = [(module, name, getattr(module, name)) for module, name, _ in places]
+        try:
+            for (module, name, make), (_, _, original) in zip(places, originals, strict=True):
+                setattr(module, name, make(original))
+            yield
+        finally:
+            for module, name, original in originals:
+                setattr(module, name, original)
 
     def _new(self, name: str, among: Mapping[str, Any]) -> None:
         if name in among:

@@ -110,9 +110,8 @@ def deliver(state: State, region: Annotated[int, REGION], number: Annotated[int,
     require(written.made)
     replica = state.replicas[region]
     applied = Replica(True, written.version, number)
-    if replica.holds:
-        if not versions.supersedes(written.version, replica.version):
-            applied = replica
+    if replica.holds and not versions.supersedes(written.version, replica.version):
+        applied = replica
     return msgspec.structs.replace(
         state,
         replicas=state.replicas.put(region, applied),
@@ -142,9 +141,7 @@ def assume_clock_bound(state: State) -> Iterator[Any]:
 def numbers(state: State) -> Iterator[Any]:
     """Writes are numbered in the order in which they were made."""
     yield state.next_write >= 0
-    yield forall(WRITE)(
-        lambda n: implies(state.writes[n].made, both(n >= 0, n < state.next_write))
-    )
+    yield forall(WRITE)(lambda n: implies(state.writes[n].made, both(n >= 0, n < state.next_write)))
     yield forall(WRITE)(
         lambda n: implies(
             state.writes[n].made, state.writes[n].version.region_number == state.writes[n].region
@@ -183,9 +180,7 @@ def deliveries(state: State) -> Iterator[Any]:
             equal(state.replicas[r].version, state.writes[state.replicas[r].write].version),
         )
     )
-    yield forall(WRITE)(
-        lambda n: implies(state.writes[n].made, state.delivered[state.writes[n].region][n])
-    )
+    yield forall(WRITE)(lambda n: implies(state.writes[n].made, state.delivered[state.writes[n].region][n]))
 
 
 @system.invariant
@@ -304,35 +299,31 @@ def a_slow_clock_wins_by_its_counter(state: State) -> Any:
     return both(replica.holds, replica.version.counter > 0, state.writes[replica.write].region == 2)
 
 
-def _replaced(name: str) -> Any:
-    return system.mutant(f"versions.{name}")
-
-
-@_replaced("supersedes")
+@system.mutant("versions.supersedes")
 def timestamps_only(incoming: Version, stored: Version) -> bool:
     """Only timestamps are compared, so of equal ones each Region keeps its own."""
     return incoming.timestamp_milliseconds > stored.timestamp_milliseconds
 
 
-@_replaced("supersedes")
+@system.mutant("versions.supersedes")
 def arrival_order(incoming: Version, stored: Version) -> bool:
     """What arrives last wins."""
     return True
 
 
-@_replaced("supersedes")
+@system.mutant("versions.supersedes")
 def ties_go_to_the_newcomer(incoming: Version, stored: Version) -> bool:
     """Of equal timestamps what arrives later wins."""
     return incoming.timestamp_milliseconds >= stored.timestamp_milliseconds
 
 
-@_replaced("next_version")
+@system.mutant("versions.next_version")
 def wall_clock_only(stored: Version, now_milliseconds: int, region_number: int) -> Version:
     """A write is stamped with the clock, whatever it overwrites."""
     return Version(now_milliseconds, region_number)
 
 
-@_replaced("next_version")
+@system.mutant("versions.next_version")
 def ahead_of_every_clock(stored: Version, now_milliseconds: int, region_number: int) -> Version:
     """A busy Region moves its timestamps on beyond its clock."""
     if now_milliseconds > stored.timestamp_milliseconds:
