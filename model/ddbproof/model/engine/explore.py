@@ -112,6 +112,7 @@ class _World:
         self.choices = [
             (action.name, action.function, tuple(action.arguments), list(self._products(action.arguments)))
             for action in system.actions.values()
+            if not scope.actions or action.name in scope.actions
         ]
 
     def walk(self, first: State, progress: Callable[[int], None]) -> None:

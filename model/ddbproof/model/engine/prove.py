@@ -34,6 +34,8 @@ from ddbproof.model.engine.values import Clause, EngineError, Sort
 INITIAL = "initial state"
 _INSTANCES_AT_ONCE = 25
 _LAST_ROUND = 2
+# Beyond this an obligation is given up as unknown: those that hold need a small part of it.
+_MOST_CANDIDATES = 40_000
 DEFAULT_RESOURCES = 50_000_000
 
 
@@ -249,6 +251,7 @@ class _Attempt:
         self.export_directory = export_directory
         self.queries = 0
         self.instances = 0
+        self.candidates = 0
 
     def way(
         self, obligation: Obligation, invariant: Invariant, place: int, way: Way
@@ -277,6 +280,8 @@ class _Attempt:
                 if answer == z3.unknown:
                     return Verdict.UNKNOWN, None
                 model = solver.model()
+                if self.candidates > _MOST_CANDIDATES:
+                    return Verdict.UNKNOWN, None
                 added = self._false_instances(model, hypotheses, terms, last_round, given, seen)
                 if not added:
                     break
@@ -353,6 +358,7 @@ class _Attempt:
                 key = (number, *(term.get_id() for term in chosen))
                 if key in given:
                     continue
+                self.candidates += 1
                 formula, came_up = self.world.instance(number, chosen)
                 if key not in seen:
                     seen.add(key)

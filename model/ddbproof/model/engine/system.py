@@ -88,13 +88,15 @@ class Scope(msgspec.Struct, frozen=True):
     """A small world to explore: values of each sort, argument and parameter, and which states to go on from.
 
     `values` is asked for an argument's name first, then for its sort's name. `parameters` are the worlds
-    to begin in. States for which `within` is false are looked at and not left.
+    to begin in. States for which `within` is false are looked at and not left. `actions` are the steps that are
+    taken there, if not all are.
     """
 
     values: Mapping[str, Sequence[Any]]
     parameters: Sequence[Mapping[str, Any]] = ({},)
     within: Callable[[State], bool] = lambda _state: True
     most_states: int = 200_000
+    actions: tuple[str, ...] = ()
 
 
 class Mutant(msgspec.Struct, frozen=True):
@@ -115,17 +117,23 @@ class Mutant(msgspec.Struct, frozen=True):
 
 
 class System:
-    """A declaration. `title` is shown to people; `kernels` are the modules whose functions it runs.
+    """A declaration. `title` is shown to people.
+
+    `kernels` are the modules that it is about: mutants are made of all their functions. `helpers` are kernel
+    modules that it uses as well and that another system is about.
 
     `merged` names kernel functions, by `module.function`, that the prover merges into one value each.
     `slow` names obligations, by step and invariant, that the fast tier leaves out; `scope_in_words` says what
     a proof of this system assumes and leaves out, and is shown beside every result.
     """
 
-    def __init__(self, name: str, title: str, state: type, kernels: Sequence[Any]) -> None:
+    def __init__(
+        self, name: str, title: str, state: type, kernels: Sequence[Any], helpers: Sequence[Any] = ()
+    ) -> None:
         self.name = name
         self.title = title
         self.kernels = tuple(kernels)
+        self.helpers = tuple(helpers)
         self.shape: RecordShape = shape_of_record(state)
         self.initial_function: Callable[..., State] | None = None
         self.parameters: Mapping[str, Shape] = {}
@@ -209,7 +217,7 @@ class System:
         Raises EngineError if none of the system's kernels has it.
         """
         short, _, name = dotted.partition(".")
-        for module in self.kernels:
+        for module in (*self.kernels, *self.helpers):
             if module.__name__.rpartition(".")[2] == short and hasattr(module, name):
                 return module, name
         raise EngineError(f"no kernel of system {self.name} has a function {dotted}")

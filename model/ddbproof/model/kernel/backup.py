@@ -15,6 +15,9 @@ cut and another before; and a write with a later timestamp waits for it, or the 
 write in the same millisecond as a cut is stamped one later, ahead of the clock. How far ahead is bounded
 (`MOST_AHEAD_MILLISECONDS`), or BK-02 would not follow; a cut that would go further is refused.
 
+A transaction that stays undecided keeps its timestamp while time goes on; decided late enough, it would be in a
+backup that was asked for long before. So the decision to commit has to come within ten seconds.
+
 A log is a handle beside the record: `log[index]` gives an entry, `log.put(index, entry)` the longer log. A
 partition has one prepared transaction at a time.
 """
@@ -29,6 +32,7 @@ from ddbproof.model.kernel import instants
 from ddbproof.model.kernel.refusal import require
 
 MOST_AHEAD_MILLISECONDS = 1_000
+MOST_UNDECIDED_MILLISECONDS = 10_000
 SYSTEM_BACKUP_DAYS = 35
 
 
@@ -144,7 +148,6 @@ def commit_prepared(
     partition: PartitionLog, log: Log[EntryT], entry: EntryT
 ) -> tuple[PartitionLog, Log[EntryT]]:
     """Append the prepared transaction's entry. Raises NotAllowed if none is prepared with its timestamp."""
-    require(partition.prepared)
     require(entry.instant_milliseconds == partition.prepared_milliseconds)
     return append(abort_prepared(partition), log, entry)
 
@@ -153,6 +156,11 @@ def abort_prepared(partition: PartitionLog) -> PartitionLog:
     """Forget the prepared transaction. Raises NotAllowed if none is prepared."""
     require(partition.prepared)
     return PartitionLog(partition.length, partition.latest_milliseconds, partition.watermark_milliseconds)
+
+
+def may_decide(prepared_milliseconds: int, now_milliseconds: int) -> bool:
+    """True if a transaction with that timestamp may still be decided to commit; later it has to be aborted."""
+    return now_milliseconds <= prepared_milliseconds + MOST_UNDECIDED_MILLISECONDS
 
 
 def advance_watermark(
