@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from ddbproof.model.kernel.backup import MOST_AHEAD_MILLISECONDS
 from ddbproof.reference_impl.cluster.clock import Clock
 from ddbproof.reference_impl.cluster.metadata import Catalog
 from ddbproof.reference_impl.context import CallContext
@@ -200,6 +201,56 @@ def test_a_backup_is_not_touched_by_what_comes_after() -> None:
     tester.at(1)
     tester.call("RestoreTableFromBackup", BackupArn=arn, TargetTableName="songs")
     assert tester.contents() == {"a": "one", "b": "kept"}
+
+
+def test_backups_in_one_millisecond_are_as_exact_as_others() -> None:
+    """BK-02: each has what was acknowledged before it and nothing that came after, on a clock that stands still."""
+    tester = Handle()
+    tester.create()
+    arns = []
+    for number in range(3):
+        tester.put("a", str(number))
+        details = tester.call("CreateBackup", TableName="songs", BackupName="nightly")["BackupDetails"]
+        arns.append(details["BackupArn"])
+    for number, arn in enumerate(arns):
+        tester.call("RestoreTableFromBackup", BackupArn=arn, TargetTableName=f"copy{number}")
+        assert tester.contents(f"copy{number}") == {"a": str(number)}
+
+
+def test_timestamps_do_not_run_away_from_the_clock() -> None:
+    """BK-11: a thousand backups of a table that is written to, in one millisecond, are enough."""
+    tester = Handle()
+    tester.create()
+    for _ in range(MOST_AHEAD_MILLISECONDS + 1):
+        tester.call("CreateBackup", TableName="songs", BackupName="nightly")
+        tester.put("a", "one")
+    with refused("LimitExceededException"):
+        tester.call("CreateBackup", TableName="songs", BackupName="nightly")
+    tester.at(0.001)
+    tester.call("CreateBackup", TableName="songs", BackupName="nightly")
+
+
+def test_what_is_forgotten_of_a_busy_table_is_missed_by_no_restore() -> None:
+    """PI-08, PI-24, BK-09: the log is trimmed; the whole window and an old backup are restored all the same."""
+    tester = Handle()
+    tester.create(recovery=True)
+    tester.put("a", "day 0")
+    arn = tester.call("CreateBackup", TableName="songs", BackupName="nightly")["BackupDetails"]["BackupArn"]
+    for day in range(1, 41):
+        tester.at(day * DAY)
+        tester.put("a", f"day {day}")
+        for number in range(30):
+            tester.put(f"b{number % 3}", f"{day}.{number}")
+    table = tester.call("DescribeTable", TableName="songs")["Table"]
+    log = tester.endpoint.cluster.regions[VIRGINIA].archive[table["TableId"]].log
+    assert 0 < log.trimmed < len(log)
+    for day in (5, 6, 20, 39):
+        tester.restore(f"day{day}", day * DAY)
+        assert tester.contents(f"day{day}") == {"a": f"day {day}"} | {
+            f"b{number}": f"{day}.{27 + number}" for number in range(3)
+        }
+    tester.call("RestoreTableFromBackup", BackupArn=arn, TargetTableName="old")
+    assert tester.contents("old") == {"a": "day 0"}
 
 
 def test_deleting_a_table_with_recovery_leaves_a_system_backup_for_35_days() -> None:

@@ -74,6 +74,16 @@ def change_period(recovery: Recovery, now_milliseconds: int, period_days: int) -
     return Recovery(instants.higher(recovery.floor_milliseconds, dropped_before), period_days)
 
 
+def turn_on(recovery: Recovery, now_milliseconds: int, period_days: int) -> Recovery:
+    """What asking for recovery with a period does: enables it, or changes the period if it is on (PI-15).
+
+    Raises NotAllowed for a period that is not 1 to 35 days.
+    """
+    if recovery.enabled:
+        return change_period(recovery, now_milliseconds, period_days)
+    return enable(now_milliseconds, period_days)
+
+
 def disable(recovery: Recovery) -> Recovery:
     """Recovery switched off; also what deleting the table does to it (PI-21)."""
     return Recovery(recovery.floor_milliseconds, recovery.period_days, enabled=False)

@@ -3,7 +3,9 @@
 Claims: BK-01, BK-02 and BK-03 (the cut; this endpoint cuts at the exact instant of the request, which the
 two-minute band allows), BK-05 (CREATING, then AVAILABLE), BK-09 (a backup outlives its table), BK-10 and
 BK-16 (SYSTEM backups and their 35 days), BK-11, BK-13 and RS-11 (errors), BK-14 (ARN), BK-15 (listing).
-A backup is a prefix of the table's log together with the table's record: nothing is copied.
+A backup is a cut through the table's log together with the table's record: nothing is copied. The cut is
+`model.kernel.backup`'s. More than a thousand backups of a busy table in one millisecond are refused with
+LimitExceededException, as each moves the table's timestamps ahead of the clock.
 Not built: AWS Backup.
 """
 
@@ -11,7 +13,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ddbproof.model.kernel.recovery import LONGEST_PERIOD_DAYS, MILLISECONDS_A_DAY
+from ddbproof.model.kernel import backup as kernel
+from ddbproof.model.kernel.refusal import NotAllowed
 from ddbproof.reference_impl.api.call import Call, backed_up_table, find_table
 from ddbproof.reference_impl.api.describe import backup_description, backup_details, backup_summary
 from ddbproof.reference_impl.cluster.records import BackupRecord, TableRecord
@@ -21,7 +24,7 @@ _SYSTEM_BACKUP_SUFFIX = "$DeletedTableBackup"
 
 
 def create_backup(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
-    """CreateBackup. Raises TableNotFoundException."""
+    """CreateBackup. Raises TableNotFoundException, LimitExceededException."""
     record = backed_up_table(call, parameters["TableName"])
     now = call.now_milliseconds
     backup = _cut(
@@ -34,7 +37,7 @@ def create_backup(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
 def keep_system_backup(call: Call, record: TableRecord) -> None:
     """The backup of a table with point-in-time recovery that is being deleted, kept 35 days (BK-16)."""
     now = call.now_milliseconds
-    expires_at = now + LONGEST_PERIOD_DAYS * MILLISECONDS_A_DAY
+    expires_at = kernel.system_backup_expires(now)
     backup = _cut(call, record, record.name + _SYSTEM_BACKUP_SUFFIX, "SYSTEM", now, expires_at)
     call.cluster.keep_backup(call.region, call.account, backup)
 
@@ -49,13 +52,17 @@ def _cut(
 ) -> BackupRecord:
     now = call.now_milliseconds
     store = call.region.store(record.table_id)
+    try:
+        cut = call.region.archive[record.table_id].cut_now(now)
+    except NotAllowed as refusal:
+        raise CallerError("LimitExceededException", f"Too many backups at once: {record.name}") from refusal
     suffix = f"{call.cluster.random.getrandbits(32):08x}"
     return BackupRecord(
         arn=f"{record.arn}/backup/0{now:013d}-{suffix}",
         name=name,
         kind=kind,
         table=record,
-        log_length=store.log_length,
+        cut=cut,
         size_bytes=store.size_bytes,
         item_count=store.item_count,
         created_at_milliseconds=now,

@@ -30,12 +30,10 @@ def update_continuous_backups(call: Call, parameters: dict[str, Any]) -> dict[st
     specification = parameters["PointInTimeRecoverySpecification"]
     period_days = specification.get("RecoveryPeriodInDays", kernel.LONGEST_PERIOD_DAYS)
     now = call.now_milliseconds
-    if not specification["PointInTimeRecoveryEnabled"]:
-        recovery = None
-    elif record.recovery is None:
-        recovery = kernel.enable(now, period_days)
+    if specification["PointInTimeRecoveryEnabled"]:
+        recovery = kernel.turn_on(record.recovery, now, period_days)
     else:
-        recovery = kernel.change_period(record.recovery, now, period_days)
+        recovery = kernel.disable(record.recovery)
     if recovery != record.recovery:
         record = call.region.change_table(record.table_id, recovery=recovery)
     return _description(call, record)
@@ -43,7 +41,7 @@ def update_continuous_backups(call: Call, parameters: dict[str, Any]) -> dict[st
 
 def _description(call: Call, record: TableRecord) -> dict[str, Any]:
     point_in_time: dict[str, Any] = {"PointInTimeRecoveryStatus": "DISABLED"}
-    if record.recovery is not None:
+    if record.recovery.enabled:
         now = call.now_milliseconds
         latest = kernel.latest_restorable(record.recovery, now, restore_lag_milliseconds(call))
         point_in_time = {

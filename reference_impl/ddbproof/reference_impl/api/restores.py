@@ -44,28 +44,29 @@ def restore_table_from_backup(call: Call, parameters: dict[str, Any]) -> dict[st
     if backup.status(call.now_milliseconds) == "CREATING":
         raise CallerError("BackupInUseException", f"Backup is being created: {arn}")
     _check_target(call, parameters["TargetTableName"])
-    state = source.archive.state_after(backup.table.table_id, backup.log_length)
+    state = source.archive[backup.table.table_id].state_of(backup.cut)
     origin = RestoreOrigin(backup.table.arn, backup.arn, backup.created_at_milliseconds)
     return _restore(call, parameters, backup.table.change(table_class="STANDARD"), state, origin)
 
 
 def restore_table_to_point_in_time(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
-    """RestoreTableToPointInTime: folds the source's log up to the asked second.
+    """RestoreTableToPointInTime: the source's state at the asked second, from snapshot and log.
 
     Raises TableNotFoundException, PointInTimeRecoveryUnavailableException, InvalidRestoreTimeException,
     TableAlreadyExistsException, TableInUseException.
     """
     _check_overrides("RestoreTableToPointInTime", parameters)
     source, record = _source(call, parameters)
-    if record.recovery is None:
+    if not record.recovery.enabled:
         raise CallerError(
             "PointInTimeRecoveryUnavailableException",
             f"Point in time recovery is not enabled for table '{record.name}'",
         )
     instant_milliseconds = _instant(call, record.recovery, parameters)
     _check_target(call, parameters["TargetTableName"])
-    length = source.archive.length_at(record.table_id, instant_milliseconds)
-    state = source.archive.state_after(record.table_id, length)
+    state = source.archive[record.table_id].state_at(
+        record.recovery, instant_milliseconds, call.now_milliseconds, restore_lag_milliseconds(call)
+    )
     origin = RestoreOrigin(record.arn, None, instant_milliseconds)
     return _restore(call, parameters, record, state, origin)
 

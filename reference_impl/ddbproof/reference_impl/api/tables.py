@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ddbproof.model.kernel.recovery import leaves_system_backup
 from ddbproof.reference_impl.api import replicas, streams
 from ddbproof.reference_impl.api.backups import keep_system_backup
 from ddbproof.reference_impl.api.call import (
@@ -153,7 +154,7 @@ def delete_table(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     ):
         raise _in_use(f"A backup of the table is being created: {record.name}")
     if status != "DELETING":
-        if record.recovery is not None:
+        if leaves_system_backup(record.recovery):
             keep_system_backup(call, record)
         record = call.cluster.delete_table(call.region, record, now)
     return {"TableDescription": table_description(call, record, status="DELETING")}

@@ -16,6 +16,7 @@ from __future__ import annotations
 import random
 import uuid
 
+from ddbproof.model.kernel import recovery
 from ddbproof.reference_impl.cluster.clock import Clock
 from ddbproof.reference_impl.cluster.expiry import Expiry
 from ddbproof.reference_impl.cluster.network import Network
@@ -114,7 +115,7 @@ class Cluster:
             created_at_milliseconds=now_milliseconds,
             active_at_milliseconds=active_at,
             deletion_protection=False,
-            recovery=None,
+            recovery=recovery.OFF,
             stream_view_type=None,
             stream_arn=None,
             origin=None,
@@ -191,7 +192,11 @@ class Cluster:
         region.streams.turn_off(record.table_id, now_milliseconds)
         gone_at = now_milliseconds + self.create_delay_milliseconds
         deleted = region.change_table(
-            record.table_id, gone_at_milliseconds=gone_at, replicas=(), group_id=None
+            record.table_id,
+            gone_at_milliseconds=gone_at,
+            recovery=recovery.disable(record.recovery),
+            replicas=(),
+            group_id=None,
         )
         self.scheduler.at(gone_at, lambda _: region.remove_table(record.table_id))
         return deleted

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from ddbproof.model.kernel.recovery import Recovery
+from ddbproof.model.kernel.backup import Cut
+from ddbproof.model.kernel.recovery import OFF, Recovery
 from ddbproof.reference_impl.values.keys import KeySchema
 
 
@@ -47,9 +48,9 @@ class TableRecord(msgspec.Struct, frozen=True):
 
     `key_schema` is what the store needs; `attribute_definitions` and `key_elements` are what the caller gave.
     `group_id` names the global table it belongs to, None outside one; membership is by group, never by name
-    (GT-03). `recovery` is None while point-in-time recovery is off. `stream_view_type` is None while it has no
-    stream, `stream_arn` is that of the latest one, be it on or off. Instants are milliseconds; `gone_at`
-    and `updated_at` are None until the table is deleted or changed.
+    (GT-03). `recovery` are the settings of point-in-time recovery, be it on or off. `stream_view_type` is None
+    while it has no stream, `stream_arn` is that of the latest one, be it on or off. Instants are milliseconds;
+    `gone_at` and `updated_at` are None until the table is deleted or changed.
     """
 
     table_id: str
@@ -65,7 +66,7 @@ class TableRecord(msgspec.Struct, frozen=True):
     write_capacity_units: int = 0
     table_class: str = "STANDARD"
     deletion_protection: bool = False
-    recovery: Recovery | None = None
+    recovery: Recovery = OFF
     origin: RestoreOrigin | None = None
     group_id: str | None = None
     replicas: tuple[Replica, ...] = ()
@@ -90,17 +91,17 @@ class TableRecord(msgspec.Struct, frozen=True):
 
 
 class BackupRecord(msgspec.Struct, frozen=True):
-    """One backup: the table as it was, and how much of its log belongs to it.
+    """One backup: the table as it was, and the cut that says what of its log belongs to it.
 
-    The cut is a length of the table's log, taken at the request (BK-02 allows a minute either way; this
-    endpoint takes the exact instant). `kind` is USER or SYSTEM (BK-10).
+    The cut is made at the request (BK-02 allows a minute either way; this endpoint takes the exact instant).
+    `kind` is USER or SYSTEM (BK-10).
     """
 
     arn: str
     name: str
     kind: str
     table: TableRecord
-    log_length: int
+    cut: Cut
     size_bytes: int
     item_count: int
     created_at_milliseconds: int

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from ddbproof.model.kernel.backup import Cut
 from ddbproof.reference_impl.cluster.idempotency import ClientTokens
 from ddbproof.reference_impl.cluster.interfaces import TableStore
 from ddbproof.reference_impl.cluster.metadata import (
@@ -63,13 +64,19 @@ class Region:
     def add_table(self, account: str, record: TableRecord) -> TableStore:
         """Make the table and its empty store."""
         table_id = record.table_id
-        log = self.archive.open(table_id)
+        history = self.archive.open(table_id)
 
         def watch(index: int, entry: Entry, old: Image | None) -> None:
             for watcher in self.watchers:
                 watcher(table_id, index, entry, old)
 
-        store = SingleLogTable(log, self.number, lambda entry: self._offer(self, table_id, entry), watch)
+        store = SingleLogTable(
+            history,
+            self.number,
+            lambda entry: self._offer(self, table_id, entry),
+            watch,
+            lambda now_milliseconds: self._tidy(table_id, now_milliseconds),
+        )
         self._stores[table_id] = store
         self.put_table(account, record)
         return store
@@ -86,10 +93,10 @@ class Region:
         return changed
 
     def remove_table(self, table_id: str) -> None:
-        """The table is gone: free the name, drop the store, keep the log if a backup needs it."""
+        """The table is gone: free the name, drop the store, keep the history if a backup needs it."""
         self.metadata.append(TableRemoved(table_id))
         del self._stores[table_id]
-        self._release_log(table_id)
+        self._release_history(table_id)
 
     def store(self, table_id: str) -> TableStore:
         """The data of a table that exists."""
@@ -111,15 +118,21 @@ class Region:
         self.metadata.append(BackupPut(account, record))
 
     def remove_backup(self, arn: str) -> None:
-        """Forget a backup, and the log that only it needed."""
+        """Forget a backup, and the history that only it needed."""
         _, record = self.metadata.catalog.backups[arn]
         self.metadata.append(BackupRemoved(arn))
-        self._release_log(record.table.table_id)
+        self._release_history(record.table.table_id)
 
-    def _release_log(self, table_id: str) -> None:
+    def _cuts(self, table_id: str) -> list[Cut]:
+        """Where the backups of a table are cut through its log."""
         catalog = self.metadata.catalog
-        needed = table_id in catalog.tables or any(
-            backup.table.table_id == table_id for _, backup in catalog.backups.values()
-        )
-        if not needed:
+        return [backup.cut for _, backup in catalog.backups.values() if backup.table.table_id == table_id]
+
+    def _tidy(self, table_id: str, now_milliseconds: int) -> None:
+        record = self.table_by_id(table_id)
+        if record is not None:
+            self.archive[table_id].tidy(record.recovery, self._cuts(table_id), now_milliseconds)
+
+    def _release_history(self, table_id: str) -> None:
+        if table_id not in self.metadata.catalog.tables and not self._cuts(table_id):
             self.archive.release(table_id)

@@ -4,28 +4,30 @@ Every accepted change of an item is one `Entry`, in the order in which this repl
 backups and restores are all folds over a prefix of the log, so none of them can contain what the log does
 not. Items are held as canonical JSON bytes: immutable, cheap to answer with, nothing for the collector.
 
-Instants never decrease along the log, which turns "the state at an instant" into "a prefix of the log"
-(PI-11) found by bisection.
+A log knows nothing of what may be appended or removed: `model.kernel.backup` decides the one and
+`model.kernel.recovery` the other (see `storage.history`), and runs on this log as its handle.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from typing import Protocol
+from operator import attrgetter
 
 import msgspec
 
 from ddbproof.model.kernel.versions import Version
 from ddbproof.reference_impl.errors import InvariantError
 
+_instant = attrgetter("instant_milliseconds")
+
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
     """One change: `item` is canonical JSON, or None for a deletion.
 
     `key` is the encoded primary key, `size_bytes` the item's size by DynamoDB's rules (0 for a deletion),
-    `version` decides between Regions, `instant_milliseconds` is when this replica applied the change.
-    `expired` marks a deletion by time to live, in the Region that made it only (TT-04).
+    `version` decides between Regions, `instant_milliseconds` is the commit timestamp: when this replica
+    applied the change. `expired` marks a deletion by time to live, in the Region that made it only (TT-04).
     """
 
     key: bytes
@@ -36,48 +38,61 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     expired: bool = False
 
 
-class Log(Protocol):
-    """What a replication group offers its readers; Core replaces the single copy by three replicas."""
-
-    def __len__(self) -> int: ...
-
-    def append(self, index: int, entry: Entry) -> None:
-        """Add `entry` at `index`, which must be the log's length: a stale writer cannot overwrite."""
-
-    def prefix(self, length: int) -> Iterator[Entry]:
-        """The first `length` entries, in order."""
-
-    def length_at(self, instant_milliseconds: int) -> int:
-        """How many entries were applied at or before the instant."""
-
-
 class MemoryLog:
-    """A log in memory, with a copy of the instants beside it for bisection."""
+    """A log in memory, of which the oldest entries may be gone. An entry keeps its index for ever.
 
-    __slots__ = ("_entries", "_instants")
+    Linear: it is appended to in place, and only at its end, so a stale writer cannot overwrite anything, and
+    whoever knows an earlier length still reads its own prefix.
+    """
+
+    __slots__ = ("_entries", "_offset", "_trimmed")
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
-        self._instants: list[int] = []
+        self._offset = 0
+        self._trimmed = 0
 
     def __len__(self) -> int:
-        return len(self._entries)
+        """How many entries were ever appended."""
+        return self._offset + len(self._entries)
 
-    def append(self, index: int, entry: Entry) -> None:
-        """See `Log.append`; raises InvariantError for a wrong index or an instant that runs backwards."""
-        if index != len(self._entries):
-            raise InvariantError(f"append at {index} to a log of length {len(self._entries)}")
-        if self._instants and entry.instant_milliseconds < self._instants[-1]:
-            raise InvariantError("instants must not decrease along a log")
+    @property
+    def trimmed(self) -> int:
+        """How many entries are gone: the index of the oldest that is left."""
+        return self._trimmed
+
+    def __getitem__(self, index: int) -> Entry:
+        """The entry at an index. Raises InvariantError for one that is gone or was never there."""
+        if not self._trimmed <= index < len(self):
+            raise InvariantError(f"entry {index} of a log that has {self._trimmed} to {len(self)}")
+        return self._entries[index - self._offset]
+
+    def put(self, index: int, entry: Entry) -> MemoryLog:
+        """Append `entry` at `index`, which must be the log's length (else InvariantError); returns itself."""
+        if index != self._offset + len(self._entries):
+            raise InvariantError(f"append at {index} to a log of length {len(self)}")
         self._entries.append(entry)
-        self._instants.append(entry.instant_milliseconds)
+        return self
 
-    def prefix(self, length: int) -> Iterator[Entry]:
-        """See `Log.prefix`."""
-        entries = self._entries
-        for index in range(min(length, len(entries))):
-            yield entries[index]
+    def between(self, start: int, end: int) -> Iterator[Entry]:
+        """The entries from index `start` up to, and without, `end`. Raises InvariantError as reading one does."""
+        if start >= end:
+            return iter(())
+        _ = self[start], self[end - 1]
+        return iter(self._entries[start - self._offset : end - self._offset])
 
     def length_at(self, instant_milliseconds: int) -> int:
-        """See `Log.length_at`."""
-        return bisect_right(self._instants, instant_milliseconds)
+        """The length of the log up to the instant, itself included; never less than what is trimmed."""
+        start = self._trimmed - self._offset
+        return self._offset + bisect_right(self._entries, instant_milliseconds, start, key=_instant)
+
+    def trim(self, position: int) -> None:
+        """Forget the entries before `position`.
+
+        Their memory is freed once half of what is held is gone: one entry costs the same however long the log.
+        """
+        self._trimmed = max(self._trimmed, position)
+        gone = self._trimmed - self._offset
+        if 2 * gone >= len(self._entries):
+            del self._entries[:gone]
+            self._offset = self._trimmed
