@@ -22,6 +22,7 @@ import z3
 
 import ddbproof.model.engine as engine_package
 import ddbproof.model.systems as systems_package
+import ddbproof.model.trials as trials_package
 from ddbproof.model.engine import symbolic
 from ddbproof.model.engine.prove import INITIAL, Obligation, Outcome, Verdict, World, obligations, prove
 from ddbproof.model.engine.symbolic import SymInt
@@ -49,6 +50,8 @@ def load(name: str) -> System:
     if name not in system_names():
         raise EngineError(f"there is no system {name}; there are {', '.join(system_names())}")
     system = importlib.import_module(f"{systems_package.__name__}.{name}").system
+    # What a system is put to is declared in a module of its own.
+    importlib.import_module(f"{trials_package.__name__}.{name}")
     if not isinstance(system, System):
         raise EngineError(f"{name} declares no System")
     return system

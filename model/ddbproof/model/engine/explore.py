@@ -19,7 +19,7 @@ import msgspec
 import networkx as nx
 
 from ddbproof.model.engine.shapes import BoolShape, IntShape, RecordShape, Shape
-from ddbproof.model.engine.system import Invariant, Role, Scope, State, System
+from ddbproof.model.engine.system import Action, Invariant, Role, Scope, State, System
 from ddbproof.model.engine.values import Clause, EngineError
 from ddbproof.model.kernel.refusal import NotAllowed
 
@@ -110,7 +110,7 @@ class _World:
         self.parameters = tuple(sorted(parameters.items()))
         self.came_from: dict[State, tuple[State, str, tuple[tuple[str, Any], ...]] | None] = {}
         self.choices = [
-            (action.name, action.function, tuple(action.arguments), list(self._products(action.arguments)))
+            (action.name, action.function, tuple(action.arguments), list(self._products(action)))
             for action in system.actions.values()
             if not scope.actions or action.name in scope.actions
         ]
@@ -170,8 +170,14 @@ class _World:
             state = before[0]
         return Trace(self.parameters, state, tuple(reversed(steps)))
 
-    def _products(self, arguments: Mapping[str, Shape]) -> Iterator[tuple[Any, ...]]:
-        return itertools.product(*(values_of(self.scope, name, shape) for name, shape in arguments.items()))
+    def _products(self, action: Action) -> Iterator[tuple[Any, ...]]:
+        values = self.scope.values
+        return itertools.product(
+            *(
+                values.get(f"{action.name}.{name}") or values_of(self.scope, name, shape)
+                for name, shape in action.arguments.items()
+            )
+        )
 
 
 def values_of(scope: Scope, name: str, shape: Shape) -> Sequence[Any]:

@@ -68,7 +68,7 @@ def planted(system: System, mutant: Mutant) -> AbstractContextManager[None]:
 
 def judgements(system_name: str) -> dict[str, str]:
     """What was written of mutants that are not killed, by the mutant's name."""
-    path = resources.files("ddbproof.model.systems") / "judgements.toml"
+    path = resources.files("ddbproof.model.trials") / "judgements.toml"
     return dict(tomllib.loads(path.read_text()).get(system_name, {}))
 
 

@@ -87,7 +87,7 @@ class Cover(msgspec.Struct, frozen=True):
 class Scope(msgspec.Struct, frozen=True):
     """A small world to explore: values of each sort, argument and parameter, and which states to go on from.
 
-    `values` is asked for an argument's name first, then for its sort's name. `parameters` are the worlds
+    `values` is asked for an argument's name first (`action.argument`, then `argument`), then for its sort's. `parameters` are the worlds
     to begin in. States for which `within` is false are looked at and not left. `actions` are the steps that are
     taken there, if not all are.
     """

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from ddbproof.model.engine.system import Scope, System
+from ddbproof.model.engine.system import System
 from ddbproof.model.engine.values import FrozenMap, Map, Sort, both, forall, implies, neg, same_truth
 from ddbproof.model.kernel import backup, instants
 from ddbproof.model.kernel.backup import PartitionLog
@@ -50,22 +50,25 @@ class Partition(msgspec.Struct, frozen=True):
     position: Annotated[int, INDEX]
 
 
+class Part(msgspec.Struct, frozen=True):
+    """A transaction's part in one partition; committed, it is the entry at `index` of that log."""
+
+    partition: Annotated[int, PARTITION]
+    prepared: bool
+    committed: bool
+    index: Annotated[int, INDEX]
+
+
 class Transaction(msgspec.Struct, frozen=True):
     """A transaction with two parts. A part is prepared, and after the decision committed, on its own."""
 
     begun: bool
     timestamp: int
     began_at: int
-    decided_at: int
-    first: Annotated[int, PARTITION]
-    second: Annotated[int, PARTITION]
-    first_prepared: bool
-    second_prepared: bool
     decided: bool
-    first_committed: bool
-    second_committed: bool
-    first_index: Annotated[int, INDEX]
-    second_index: Annotated[int, INDEX]
+    decided_at: int
+    first: Part
+    second: Part
 
 
 class State(msgspec.Struct, frozen=True):
@@ -88,7 +91,8 @@ system.scope_in_words = [
 ]
 system.merged = ("instants.higher", "instants.lower")
 _EMPTY = Partition(backup.EMPTY, NO_TRANSACTION, False, 0)
-_NONE = Transaction(False, 0, 0, 0, 0, 0, False, False, False, False, False, 0, 0)
+_NO_PART = Part(0, False, False, 0)
+_NONE = Transaction(False, 0, 0, False, 0, _NO_PART, _NO_PART)
 
 
 @system.initial
@@ -128,12 +132,13 @@ def time_passes(state: State, later: int) -> State:
 
 
 @system.action
-def write(state: State, partition: Annotated[int, PARTITION], clock: int) -> State:
-    """A single item is written."""
+def write(state: State, partition: Annotated[int, PARTITION], clock: int, stamp: int) -> State:
+    """A single item is written: it was stamped just now, or up to ten seconds ago and was slow to get here."""
     _read_clock(state, clock)
     before = state.partitions[partition]
-    timestamp = backup.commit_timestamp(before.log, clock)
-    entry = Entry(timestamp, state.true_time, NO_TRANSACTION)
+    require(stamp <= backup.commit_timestamp(before.log, clock))
+    require(stamp >= state.true_time - UNDECIDED_MILLISECONDS)
+    entry = Entry(stamp, state.true_time, NO_TRANSACTION)
     log, entries = backup.append(before.log, state.entries[partition], entry)
     return _put(state, partition, log, entries, before.prepared_for)
 
@@ -154,40 +159,45 @@ def begin(
     asked = backup.commit_timestamp(state.partitions[first].log, clock)
     timestamp = backup.commit_timestamp(state.partitions[second].log, asked)
     begun = msgspec.structs.replace(
-        _NONE, begun=True, timestamp=timestamp, began_at=state.true_time, first=first, second=second
+        _NONE,
+        begun=True,
+        timestamp=timestamp,
+        began_at=state.true_time,
+        first=Part(first, False, False, 0),
+        second=Part(second, False, False, 0),
     )
     return msgspec.structs.replace(state, transactions=state.transactions.put(transaction, begun))
 
 
-def _prepared(state: State, transaction: int, partition: int, **flag: bool) -> State:
-    before = state.partitions[partition]
+def _part(record: Transaction, second: bool) -> Part:
+    if second:
+        return record.second
+    return record.first
+
+
+def _with_part(record: Transaction, second: bool, part: Part) -> Transaction:
+    if second:
+        return msgspec.structs.replace(record, second=part)
+    return msgspec.structs.replace(record, first=part)
+
+
+@system.action
+def prepare(state: State, transaction: Annotated[int, TRANSACTION], second: bool) -> State:
+    """A part of a transaction is prepared."""
     record = state.transactions[transaction]
+    part = _part(record, second)
+    require(record.begun)
+    require(not part.prepared)
+    before = state.partitions[part.partition]
     after = msgspec.structs.replace(
         before, log=backup.prepare(before.log, record.timestamp), prepared_for=transaction
     )
+    done = _with_part(record, second, msgspec.structs.replace(part, prepared=True))
     return msgspec.structs.replace(
         state,
-        partitions=state.partitions.put(partition, after),
-        transactions=state.transactions.put(transaction, msgspec.structs.replace(record, **flag)),
+        partitions=state.partitions.put(part.partition, after),
+        transactions=state.transactions.put(transaction, done),
     )
-
-
-@system.action
-def prepare_first(state: State, transaction: Annotated[int, TRANSACTION]) -> State:
-    """The first part is prepared."""
-    record = state.transactions[transaction]
-    require(record.begun)
-    require(not record.first_prepared)
-    return _prepared(state, transaction, record.first, first_prepared=True)
-
-
-@system.action
-def prepare_second(state: State, transaction: Annotated[int, TRANSACTION]) -> State:
-    """The second part is prepared."""
-    record = state.transactions[transaction]
-    require(record.begun)
-    require(not record.second_prepared)
-    return _prepared(state, transaction, record.second, second_prepared=True)
 
 
 @system.action
@@ -195,41 +205,27 @@ def decide(state: State, transaction: Annotated[int, TRANSACTION], clock: int) -
     """All parts being prepared, and not too late, the coordinator decides to commit."""
     _read_clock(state, clock)
     record = state.transactions[transaction]
-    require(record.first_prepared)
-    require(record.second_prepared)
+    require(record.first.prepared)
+    require(record.second.prepared)
     require(not record.decided)
     require(backup.may_decide(record.timestamp, clock))
     decided = msgspec.structs.replace(record, decided=True, decided_at=state.true_time)
     return msgspec.structs.replace(state, transactions=state.transactions.put(transaction, decided))
 
 
-def _committed(state: State, transaction: int, partition: int, record: Transaction) -> State:
+@system.action
+def commit(state: State, transaction: Annotated[int, TRANSACTION], second: bool) -> State:
+    """A part of a decided transaction is committed."""
+    record = state.transactions[transaction]
+    part = _part(record, second)
+    require(record.decided)
+    require(not part.committed)
+    before = state.partitions[part.partition].log
     entry = Entry(record.timestamp, record.decided_at, transaction)
-    log, entries = backup.commit_prepared(state.partitions[partition].log, state.entries[partition], entry)
-    after = _put(state, partition, log, entries, NO_TRANSACTION)
-    return msgspec.structs.replace(after, transactions=state.transactions.put(transaction, record))
-
-
-@system.action
-def commit_first(state: State, transaction: Annotated[int, TRANSACTION]) -> State:
-    """The first part of a decided transaction is committed."""
-    record = state.transactions[transaction]
-    require(record.decided)
-    require(not record.first_committed)
-    index = state.partitions[record.first].log.length
-    done = msgspec.structs.replace(record, first_committed=True, first_index=index)
-    return _committed(state, transaction, record.first, done)
-
-
-@system.action
-def commit_second(state: State, transaction: Annotated[int, TRANSACTION]) -> State:
-    """The second part of a decided transaction is committed."""
-    record = state.transactions[transaction]
-    require(record.decided)
-    require(not record.second_committed)
-    index = state.partitions[record.second].log.length
-    done = msgspec.structs.replace(record, second_committed=True, second_index=index)
-    return _committed(state, transaction, record.second, done)
+    log, entries = backup.commit_prepared(before, state.entries[part.partition], entry)
+    after = _put(state, part.partition, log, entries, NO_TRANSACTION)
+    done = _with_part(record, second, msgspec.structs.replace(part, committed=True, index=before.length))
+    return msgspec.structs.replace(after, transactions=state.transactions.put(transaction, done))
 
 
 @system.action
@@ -372,53 +368,49 @@ def cuts(state: State) -> Iterator[Any]:
 
 
 @system.invariant
-def prepared(state: State) -> Iterator[Any]:
-    """A part that is prepared and not committed holds its partition, at the transaction's timestamp."""
+def parts(state: State) -> Iterator[Any]:
+    """A part that is prepared and not committed holds its partition; one that is committed is in the log."""
     for which, other in (("first", "second"), ("second", "first")):
         yield forall(TRANSACTION)(
             lambda t, which=which: implies(
                 both(
-                    getattr(state.transactions[t], f"{which}_prepared"),
-                    neg(getattr(state.transactions[t], f"{which}_committed")),
+                    getattr(state.transactions[t], which).prepared,
+                    neg(getattr(state.transactions[t], which).committed),
                 ),
-                _holds(state, getattr(state.transactions[t], which), t),
+                _holds(state, getattr(state.transactions[t], which).partition, t),
             )
         )
         yield forall(TRANSACTION)(
             lambda t, which=which: implies(
-                getattr(state.transactions[t], f"{which}_prepared"), state.transactions[t].begun
+                getattr(state.transactions[t], which).prepared, state.transactions[t].begun
             )
         )
         yield forall(TRANSACTION)(
             lambda t, which=which, other=other: implies(
-                getattr(state.transactions[t], f"{which}_committed"),
+                getattr(state.transactions[t], which).committed,
                 both(
                     state.transactions[t].decided,
-                    getattr(state.transactions[t], f"{other}_prepared"),
-                    getattr(state.transactions[t], f"{which}_prepared"),
+                    getattr(state.transactions[t], other).prepared,
+                    getattr(state.transactions[t], which).prepared,
                 ),
             )
         )
         yield forall(TRANSACTION)(
             lambda t, which=which: implies(
-                getattr(state.transactions[t], f"{which}_committed"),
-                _is_part(
-                    state,
-                    getattr(state.transactions[t], which),
-                    getattr(state.transactions[t], f"{which}_index"),
-                    t,
-                ),
+                getattr(state.transactions[t], which).committed,
+                _is_part(state, getattr(state.transactions[t], which), t),
             )
         )
     yield forall(TRANSACTION)(
         lambda t: implies(
             state.transactions[t].decided,
-            both(state.transactions[t].first_prepared, state.transactions[t].second_prepared),
+            both(state.transactions[t].first.prepared, state.transactions[t].second.prepared),
         )
     )
     yield forall(TRANSACTION)(
         lambda t: implies(
-            state.transactions[t].begun, state.transactions[t].first != state.transactions[t].second
+            state.transactions[t].begun,
+            state.transactions[t].first.partition != state.transactions[t].second.partition,
         )
     )
 
@@ -433,10 +425,10 @@ def _holds(state: State, partition: int, transaction: int) -> Any:
     )
 
 
-def _is_part(state: State, partition: int, index: int, transaction: int) -> Any:
-    entry = state.entries[partition][index]
+def _is_part(state: State, part: Part, transaction: int) -> Any:
+    entry = state.entries[part.partition][part.index]
     return both(
-        _is_entry(state, partition, index),
+        _is_entry(state, part.partition, part.index),
         entry.transaction == transaction,
         entry.instant_milliseconds == state.transactions[transaction].timestamp,
     )
@@ -457,157 +449,58 @@ def SAFE_cut_is_by_time(state: State) -> Iterator[Any]:
 
 
 @system.safe("BK-02")
-def SAFE_minute_before_is_in(state: State) -> Iterator[Any]:
-    """What was committed a minute before the request, or earlier, is in the backup."""
-    yield forall(PARTITION, INDEX)(
-        lambda p, i: implies(
-            both(
-                state.partitions[p].taken,
-                _is_entry(state, p, i),
-                state.entries[p][i].committed_at <= state.requested_at - MINUTE_MILLISECONDS,
-            ),
-            i < state.partitions[p].position,
+def SAFE_two_minute_band(state: State) -> Iterator[Any]:
+    """What was committed a minute before the request is in the backup, what was a minute after it is not."""
+    for early in (True, False):
+        yield forall(PARTITION, INDEX)(
+            lambda p, i, early=early: implies(
+                both(
+                    state.partitions[p].taken,
+                    _is_entry(state, p, i),
+                    _a_minute_off(state, state.entries[p][i], early),
+                ),
+                same_truth(i < state.partitions[p].position, early),
+            )
         )
-    )
 
 
-@system.safe("BK-02")
-def SAFE_minute_after_is_not_in(state: State) -> Iterator[Any]:
-    """Nothing that was committed a minute after the request, or later, is in the backup."""
-    yield forall(PARTITION, INDEX)(
-        lambda p, i: implies(
+def _a_minute_off(state: State, entry: Entry, early: bool) -> Any:
+    if early:
+        return entry.committed_at <= state.requested_at - MINUTE_MILLISECONDS
+    return entry.committed_at >= state.requested_at + MINUTE_MILLISECONDS
+
+
+@system.safe()
+def SAFE_prepared_part_can_be_committed(state: State) -> Iterator[Any]:
+    """While a part is prepared nothing gets into the log that would keep its entry out."""
+    yield forall(PARTITION)(
+        lambda p: implies(
+            state.partitions[p].log.prepared,
             both(
-                state.partitions[p].taken,
-                _is_entry(state, p, i),
-                state.entries[p][i].committed_at >= state.requested_at + MINUTE_MILLISECONDS,
+                state.partitions[p].log.prepared_milliseconds >= state.partitions[p].log.latest_milliseconds,
+                state.partitions[p].log.prepared_milliseconds
+                > state.partitions[p].log.watermark_milliseconds,
             ),
-            i >= state.partitions[p].position,
         )
     )
 
 
 @system.safe()
 def SAFE_transaction_is_whole(state: State) -> Iterator[Any]:
-    """If one part of a transaction is in the backup, the other is, or its partition cannot be cut before it is."""
+    """If one part of a transaction is in the backup and the other's partition is cut, the other is in it too."""
     for which, other in (("first", "second"), ("second", "first")):
         yield forall(TRANSACTION)(
             lambda t, which=which, other=other: implies(
                 both(
-                    _backed_up(state, t, which),
-                    state.partitions[getattr(state.transactions[t], other)].taken,
+                    backed_up(state, getattr(state.transactions[t], which)),
+                    state.partitions[getattr(state.transactions[t], other).partition].taken,
                 ),
-                _backed_up(state, t, other),
+                backed_up(state, getattr(state.transactions[t], other)),
             )
         )
 
 
-def _backed_up(state: State, transaction: int, which: str) -> Any:
-    record = state.transactions[transaction]
-    partition = state.partitions[getattr(record, which)]
-    return both(
-        getattr(record, f"{which}_committed"),
-        partition.taken,
-        getattr(record, f"{which}_index") < partition.position,
-    )
-
-
-@system.cover("BK-02")
-def backed_up_while_writes_go_on(state: State) -> Any:
-    """A partition is cut with an entry in the backup, and another came after the cut."""
-    partition = state.partitions[0]
-    return both(partition.taken, partition.position > 0, partition.log.length > partition.position)
-
-
-@system.cover()
-def transaction_in_the_backup(state: State) -> Any:
-    """Both parts of a transaction are in the backup."""
-    return both(_backed_up(state, 0, "first"), _backed_up(state, 0, "second"))
-
-
-@system.cover()
-def transaction_after_the_backup(state: State) -> Any:
-    """Both partitions are cut, and a transaction committed in them afterwards is not in the backup."""
-    record = state.transactions[0]
-    return both(
-        record.first_committed,
-        record.second_committed,
-        state.partitions[record.first].taken,
-        state.partitions[record.second].taken,
-        neg(_backed_up(state, 0, "first")),
-    )
-
-
-@system.mutant("backup.may_cut")
-def watermark_ignored(partition: PartitionLog, backup_milliseconds: int) -> bool:
-    """A log is cut although more with an earlier timestamp can still come into it."""
-    return True
-
-
-@system.mutant("backup.advance_watermark")
-def prepared_transaction_overtaken(
-    partition: PartitionLog, instant_milliseconds: int, now_milliseconds: int
-) -> PartitionLog:
-    """The watermark passes a transaction that is prepared and not decided."""
-    require(instant_milliseconds <= now_milliseconds)
-    return msgspec.structs.replace(
-        partition,
-        watermark_milliseconds=instants.higher(partition.watermark_milliseconds, instant_milliseconds),
-    )
-
-
-@system.mutant("backup.may_decide")
-def decided_however_late(prepared_milliseconds: int, now_milliseconds: int) -> bool:
-    """A transaction can be decided long after it got its timestamp."""
-    return True
-
-
-@system.mutant("backup.is_cut")
-def everything_is_cut(
-    partition: PartitionLog, log: Any, base: Any, position: int, backup_milliseconds: int
-) -> bool:
-    """The backup takes all there is, whatever its timestamp."""
-    return position == partition.length
-
-
-@system.mutant("backup.in_backup", harmless=True)
-def in_backup_said_otherwise(entry_milliseconds: int, backup_milliseconds: int) -> bool:
-    """The same, asked the other way round."""
-    return not entry_milliseconds > backup_milliseconds
-
-
-_CLOCKS = (0, 60_000, 120_000)
-_WITHIN = {
-    "partition": (0, 1),
-    "first": (0,),
-    "second": (1,),
-    "index": (0, 1, 2),
-    "transaction": (0,),
-    "later": _CLOCKS[1:],
-    "clock": _CLOCKS,
-    "watermark": _CLOCKS,
-}
-
-
-def _small(state: State) -> bool:
-    lengths = sum(state.partitions[partition].log.length for partition in (0, 1))
-    return lengths < 3
-
-
-system.scopes.append(
-    Scope(
-        values=_WITHIN,
-        parameters=({"clock_bound": 0},),
-        within=_small,
-        actions=("time_passes", "write", "advance", "request", "take"),
-        most_states=40_000,
-    )
-)
-system.scopes.append(
-    Scope(
-        values={**_WITHIN, "later": (60_000, 61_000), "clock": (0, 60_000, 61_000), "watermark": (0, 60_000)},
-        parameters=({"clock_bound": 0},),
-        within=_small,
-        actions=tuple(name for name in system.actions if name != "write"),
-        most_states=40_000,
-    )
-)
+def backed_up(state: State, part: Part) -> Any:
+    """That a part was committed and is in what the backup took of its partition."""
+    partition = state.partitions[part.partition]
+    return both(part.committed, partition.taken, part.index < partition.position)

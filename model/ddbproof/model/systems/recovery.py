@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from ddbproof.model.engine.system import Scope, System
+from ddbproof.model.engine.system import System
 from ddbproof.model.engine.values import (
     FrozenMap,
     Map,
@@ -29,7 +29,6 @@ from ddbproof.model.engine.values import (
     either,
     forall,
     implies,
-    neg,
     same_truth,
 )
 from ddbproof.model.kernel import backup, instants, recovery
@@ -65,12 +64,15 @@ class Question(msgspec.Struct, frozen=True):
 
 
 class Restore(msgspec.Struct, frozen=True):
-    """The last restore that was planned: to which instant, how, and how much of the log was trimmed then."""
+    """The last restore that was planned: to which instant, how, and how things stood then."""
 
     planned: bool
     instant: Annotated[int, INSTANT]
     plan: Plan
     trimmed: int
+    enabled: bool
+    now: int
+    retained_from: int
 
 
 class State(msgspec.Struct, frozen=True):
@@ -104,7 +106,7 @@ system.scope_in_words = [
     "one partition; how the log itself is kept on three replicas is not part of this system",
 ]
 _NEVER_ASKED = Question(0, False, 0, 0, False)
-_NEVER_RESTORED = Restore(False, 0, Plan(0, 0), 0)
+_NEVER_RESTORED = Restore(False, 0, Plan(0, 0), 0, False, 0, 0)
 
 
 @system.initial
@@ -152,7 +154,7 @@ def write(state: State) -> State:
     """An item is written."""
     require(not state.deleted)
     entry = Entry(backup.commit_timestamp(state.log, state.now))
-    log, entries = backup.append(state.log, state.entries, entry)  # type: ignore[arg-type, var-annotated]
+    log, entries = backup.append(state.log, state.entries, entry)
     return msgspec.structs.replace(state, log=log, entries=entries)
 
 
@@ -261,7 +263,8 @@ def restore(
         state.trimmed,
         _cut(state, position, instant),
     )
-    return msgspec.structs.replace(state, restore=Restore(True, instant, plan, state.trimmed))
+    made = Restore(True, instant, plan, state.trimmed, state.settings.enabled, state.now, state.retained_from)
+    return msgspec.structs.replace(state, restore=made)
 
 
 @system.action
@@ -291,12 +294,6 @@ def _in_window(instant: int, retained_from: int, now: int, lag: int) -> Any:
     Between what is retained and the tail behind now; and the very start of the window, as soon as there is one.
     """
     return both(instant >= retained_from, either(instant <= now - lag, instant == retained_from))
-
-
-@system.invariant
-def assume_lag(state: State) -> Iterator[Any]:
-    """The latest restorable instant is not after now."""
-    yield state.lag >= 0
 
 
 @system.invariant
@@ -380,7 +377,7 @@ def plans(state: State) -> Iterator[Any]:
     )
 
 
-@system.safe("PI-06")
+@system.safe()
 def SAFE_period_is_one_to_thirty_five_days(state: State) -> Iterator[Any]:
     """While recovery is on, its period is 1 to 35 days."""
     yield implies(
@@ -396,6 +393,16 @@ def SAFE_window(state: State) -> Iterator[Any]:
     yield same_truth(
         asked.answer,
         both(asked.enabled, _in_window(asked.instant, asked.retained_from, asked.now, state.lag)),
+    )
+
+
+@system.safe("PI-12")
+def SAFE_only_the_window_is_restored(state: State) -> Iterator[Any]:
+    """No restore is planned while recovery is off, or to an instant outside of the window."""
+    made = state.restore
+    yield implies(
+        made.planned,
+        both(made.enabled, _in_window(made.instant, made.retained_from, made.now, state.lag)),
     )
 
 
@@ -446,137 +453,3 @@ def SAFE_deleted_table_leaves_its_last_state(state: State) -> Iterator[Any]:
     """A table deleted with recovery on leaves a backup of everything that was in it, otherwise none."""
     yield implies(state.deleted, same_truth(state.system_backup, state.enabled_when_deleted))
     yield implies(state.deleted, state.system_backup_position == state.log.length)
-
-
-@system.cover("PI-22")
-def a_mistake_is_undone(state: State) -> Any:
-    """A restore leaves out an entry that came after the asked instant, and holds one from before."""
-    made = state.restore
-    return both(made.planned, made.plan.to_position == 1, state.log.length == 2)
-
-
-@system.cover("PI-24")
-def restored_from_a_trimmed_log(state: State) -> Any:
-    """With the log trimmed, a restore is made from a snapshot and what is left."""
-    made = state.restore
-    return both(made.planned, made.trimmed > 0, made.plan.to_position > made.plan.from_position)
-
-
-@system.cover("PI-09")
-def a_shorter_period_let_go(state: State) -> Any:
-    """Something that was restorable is not any more because the period was made shorter."""
-    asked = state.question
-    return both(
-        asked.enabled,
-        neg(asked.answer),
-        asked.instant < asked.retained_from,
-        state.settings.period_days == 1,
-        asked.instant >= asked.now - 2 * DAY_MILLISECONDS,
-    )
-
-
-@system.cover("PI-21")
-def deleted_with_recovery_on(state: State) -> Any:
-    """A table with something in it is deleted and leaves a backup."""
-    return both(state.system_backup, state.log.length > 0)
-
-
-@system.cover("PI-14")
-def refused_while_off(state: State) -> Any:
-    """While recovery is off nothing is restorable."""
-    return both(state.question.now > 0, neg(state.question.enabled), neg(state.question.answer))
-
-
-@system.mutant("recovery.may_trim")
-def trims_to_the_present(anchor: Cut, position: int) -> bool:
-    """The log is trimmed without regard to what may be restored."""
-    return True
-
-
-@system.mutant("recovery.earliest_restorable")
-def window_of_a_day_more(settings: Recovery, now_milliseconds: int) -> int:
-    """The window is a day longer than the period."""
-    return instants.higher(
-        settings.floor_milliseconds, now_milliseconds - (settings.period_days + 1) * DAY_MILLISECONDS
-    )
-
-
-@system.mutant("recovery.change_period")
-def growing_brings_back(settings: Recovery, now_milliseconds: int, period_days: int) -> Recovery:
-    """A longer period brings back what a shorter one had let go."""
-    require(settings.enabled)
-    require(period_days >= 1)
-    require(period_days <= 35)
-    return Recovery(settings.floor_milliseconds, period_days)
-
-
-@system.mutant("recovery.move_anchor")
-def anchor_too_young(settings: Recovery, anchor: Cut, snapshot: Cut, now_milliseconds: int) -> Cut:
-    """The newest snapshot becomes the anchor, though older instants can still be asked for."""
-    require(snapshot.position >= anchor.position)
-    return snapshot
-
-
-@system.mutant("recovery.reaches")
-def trimmed_log_ignored(snapshot: Cut, trimmed: int, position: int) -> bool:
-    """A plan is made from entries that are no longer there."""
-    return snapshot.position <= position
-
-
-@system.mutant("recovery.leaves_system_backup")
-def no_system_backup(settings: Recovery) -> bool:
-    """Deleting a table leaves nothing."""
-    return False
-
-
-@system.mutant("recovery.is_restorable", harmless=True)
-def window_said_otherwise(
-    settings: Recovery, instant_milliseconds: int, now_milliseconds: int, lag_milliseconds: int
-) -> bool:
-    """The same window, asked from its upper end."""
-    if instant_milliseconds > recovery.latest_restorable(settings, now_milliseconds, lag_milliseconds):
-        return False
-    return settings.enabled and instant_milliseconds >= recovery.earliest_restorable(
-        settings, now_milliseconds
-    )
-
-
-_DAYS = tuple(number * DAY_MILLISECONDS for number in (0, 1, 2, 3))
-system.scopes.append(
-    Scope(
-        values={
-            "index": (0, 1, 2),
-            "snapshot": (0, 1),
-            "instant": _DAYS,
-            "days": (0, 1, 2),
-            "later": _DAYS[1:],
-        },
-        parameters=({"lag": DAY_MILLISECONDS}, {"lag": 0}),
-        within=lambda state: state.log.length < 2 and state.now < 3 * DAY_MILLISECONDS,
-        most_states=20_000,
-    )
-)
-system.scopes.append(
-    Scope(
-        values={
-            "index": (0, 1, 2),
-            "snapshot": (0, 1),
-            "instant": _DAYS,
-            "days": (1,),
-            "later": _DAYS[1:],
-        },
-        parameters=({"lag": 0},),
-        within=lambda state: state.log.length < 3 and state.now < 3 * DAY_MILLISECONDS,
-        actions=(
-            "time_passes",
-            "write",
-            "promise",
-            "enable",
-            "take_snapshot",
-            "move_anchor",
-            "trim",
-            "restore",
-        ),
-        most_states=60_000,
-    )
-)
