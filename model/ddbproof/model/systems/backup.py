@@ -328,6 +328,7 @@ def times(state: State) -> Iterator[Any]:
             state.transactions[t].decided,
             both(
                 state.transactions[t].decided_at <= state.true_time,
+                state.transactions[t].decided_at >= state.transactions[t].began_at,
                 state.transactions[t].decided_at <= state.transactions[t].timestamp + UNDECIDED_MILLISECONDS,
             ),
         )
