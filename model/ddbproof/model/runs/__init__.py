@@ -1,0 +1,1 @@
+"""Small running systems over the kernels, which record what they do so that it can be replayed."""
