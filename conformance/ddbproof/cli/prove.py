@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -124,8 +125,10 @@ def _prove(
     code = _verdict(console, outcomes, seconds)
     if planned.left_out:
         console.print(f"left out by --fast: {len(planned.left_out)} obligations")
-        for one in planned.left_out:
-            console.print(f"  {one.name}")
+        for (name, step, invariant), count in Counter(
+            (one.system, one.step, one.invariant) for one in planned.left_out
+        ).items():
+            console.print(f"  {name}: {step} keeps {invariant} ({count} clauses)")
     if smt2 is not None:
         console.print(f"queries: {smt2}")
     if json_ is not None:

@@ -78,6 +78,15 @@ def in_backup_said_otherwise(entry_milliseconds: int, backup_milliseconds: int) 
     return not entry_milliseconds > backup_milliseconds
 
 
+system.slow = {
+    ("commit", "parts"),
+    ("commit", "SAFE_transaction_is_whole"),
+    ("take", "SAFE_transaction_is_whole"),
+    ("take", "SAFE_cut_is_by_time"),
+    ("commit", "times"),
+    ("commit", "logs"),
+}
+
 _CLOCKS = (0, 60_000, 120_000)
 _WITHIN = {
     "partition": (0, 1),

@@ -89,6 +89,7 @@ def said_the_other_way_round(incoming: Version, stored: Version) -> bool:
     return stored.region_number < incoming.region_number
 
 
+system.slow = {("deliver", "SAFE_same_deliveries_same_item")}
 system.scopes.append(
     Scope(
         values={
