@@ -42,6 +42,7 @@ format: $(READY) ## let ruff format and sort
 	@$(BIN)/ruff format .
 
 bench: $(READY) ## measurements
+	@$(BIN)/python bench/kernels.py
 	@$(BIN)/python bench/endpoint.py
 
 lock: ## pin all dependencies again; wants uv

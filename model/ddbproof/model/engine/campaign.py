@@ -40,8 +40,9 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def system_names() -> list[str]:
-    """Names of all systems, by their modules."""
-    return [info.name for info in pkgutil.iter_modules(systems_package.__path__)]
+    """Names of all systems, by their modules; a module with a leading underscore is a part of one."""
+    names = (info.name for info in pkgutil.iter_modules(systems_package.__path__))
+    return [name for name in names if not name.startswith("_")]
 
 
 @cache

@@ -17,71 +17,26 @@ from typing import Annotated, Any
 import msgspec
 
 from ddbproof.model.engine.system import System
-from ddbproof.model.engine.values import FrozenMap, Map, Sort, both, forall, implies, neg, same_truth
+from ddbproof.model.engine.values import FrozenMap, Map, both, forall, implies, neg, same_truth
 from ddbproof.model.kernel import backup, instants
 from ddbproof.model.kernel.backup import PartitionLog
 from ddbproof.model.kernel.refusal import require
+from ddbproof.model.systems._backup_state import (
+    INDEX,
+    PARTITION,
+    TRANSACTION,
+    Entry,
+    Part,
+    Partition,
+    State,
+    Transaction,
+)
 
-PARTITION, INDEX, TRANSACTION = Sort("partition"), Sort("index"), Sort("transaction")
 MINUTE_MILLISECONDS = 60_000
 # How far ahead of the clock a timestamp may be, said again without the kernel: a second, and one after it.
 AHEAD_MILLISECONDS = 1_001
 UNDECIDED_MILLISECONDS = 10_000
 NO_TRANSACTION = -1
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """An entry of a log: its timestamp, when in true time it was committed, and of which transaction it is.
-
-    A part of a transaction is committed when the transaction is decided, however late it comes into the log.
-    """
-
-    instant_milliseconds: int
-    committed_at: int
-    transaction: Annotated[int, TRANSACTION]
-
-
-class Partition(msgspec.Struct, frozen=True):
-    """A partition: its log, the transaction prepared there, and where the backup cut the log, if it did."""
-
-    log: PartitionLog
-    prepared_for: Annotated[int, TRANSACTION]
-    taken: bool
-    position: Annotated[int, INDEX]
-
-
-class Part(msgspec.Struct, frozen=True):
-    """A transaction's part in one partition; committed, it is the entry at `index` of that log."""
-
-    partition: Annotated[int, PARTITION]
-    prepared: bool
-    committed: bool
-    index: Annotated[int, INDEX]
-
-
-class Transaction(msgspec.Struct, frozen=True):
-    """A transaction with two parts. A part is prepared, and after the decision committed, on its own."""
-
-    begun: bool
-    timestamp: int
-    began_at: int
-    decided: bool
-    decided_at: int
-    first: Part
-    second: Part
-
-
-class State(msgspec.Struct, frozen=True):
-    """The table, its transactions, true time, and the backup: asked for or not, its instant, and when in true time."""
-
-    partitions: Annotated[Map[Partition], PARTITION]
-    entries: Annotated[Map[Annotated[Map[Entry], INDEX]], PARTITION]
-    transactions: Annotated[Map[Transaction], TRANSACTION]
-    true_time: int
-    requested: bool
-    backup_instant: int
-    requested_at: int
-    clock_bound: int
 
 
 system = System("backup", "On-demand backup", State, [backup, instants])
@@ -90,7 +45,7 @@ system.scope_in_words = [
     "how a partition's log is kept on three replicas is not part of this system",
 ]
 system.merged = ("instants.higher", "instants.lower")
-_EMPTY = Partition(backup.EMPTY, NO_TRANSACTION, False, 0)
+_EMPTY = Partition(backup.EMPTY, 0, NO_TRANSACTION, False, 0)
 _NO_PART = Part(0, False, False, 0)
 _NONE = Transaction(False, 0, 0, False, 0, _NO_PART, _NO_PART)
 
@@ -108,7 +63,10 @@ def _read_clock(state: State, clock: int) -> None:
 
 
 def _put(state: State, partition: int, log: PartitionLog, entries: Any, prepared_for: int) -> State:
-    after = msgspec.structs.replace(state.partitions[partition], log=log, prepared_for=prepared_for)
+    before = state.partitions[partition]
+    after = msgspec.structs.replace(
+        before, log=log, prepared_for=prepared_for, acknowledged=before.acknowledged + 1
+    )
     return msgspec.structs.replace(
         state,
         partitions=state.partitions.put(partition, after),
@@ -424,6 +382,12 @@ def _is_part(state: State, part: Part, transaction: int) -> Any:
         entry.transaction == transaction,
         entry.instant_milliseconds == state.transactions[transaction].timestamp,
     )
+
+
+@system.safe()
+def SAFE_acknowledged_stays_in_the_log(state: State) -> Iterator[Any]:
+    """A log has as many entries as were acknowledged."""
+    yield forall(PARTITION)(lambda p: state.partitions[p].log.length == state.partitions[p].acknowledged)
 
 
 @system.safe("BK-03", "RS-09")

@@ -11,7 +11,8 @@ from ddbproof.model.engine.values import both, neg
 from ddbproof.model.kernel import instants
 from ddbproof.model.kernel.backup import PartitionLog
 from ddbproof.model.kernel.refusal import require
-from ddbproof.model.systems.backup import State, backed_up, system
+from ddbproof.model.systems._backup_state import State
+from ddbproof.model.systems.backup import backed_up, system
 
 
 @system.cover("BK-02")
@@ -122,5 +123,26 @@ system.scopes.append(
         within=_small,
         actions=tuple(name for name in system.actions if name != "write"),
         most_states=40_000,
+    )
+)
+# A slow write beside quick ones, and writes beside a transaction.
+_SECONDS = (0, 1_000, 2_000)
+_SLOW = {**_WITHIN, "partition": (0,), "later": _SECONDS[1:], "clock": _SECONDS, "stamp": _SECONDS}
+system.scopes.append(
+    Scope(
+        values={**_SLOW, "watermark": _SECONDS},
+        parameters=({"clock_bound": 0},),
+        within=_small,
+        actions=("time_passes", "write", "advance", "request", "take"),
+        most_states=20_000,
+    )
+)
+system.scopes.append(
+    Scope(
+        values={**_SLOW, "watermark": (0,)},
+        parameters=({"clock_bound": 0},),
+        within=_small,
+        actions=("time_passes", "write", "begin", "prepare", "decide", "commit"),
+        most_states=20_000,
     )
 )
