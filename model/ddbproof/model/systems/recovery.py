@@ -386,7 +386,7 @@ def SAFE_period_is_one_to_thirty_five_days(state: State) -> Iterator[Any]:
     )
 
 
-@system.safe("PI-07", "PI-08", "PI-09", "PI-10", "PI-15")
+@system.safe("PI-08", "PI-09", "PI-10", "PI-15")
 def SAFE_window(state: State) -> Iterator[Any]:
     """An instant is restorable exactly if recovery is on, no setting ever let it go, and it is behind the lag."""
     asked = state.question
@@ -448,7 +448,7 @@ def SAFE_everything_restorable_is_kept(state: State) -> Iterator[Any]:
     )
 
 
-@system.safe("PI-21", "BK-16")
+@system.safe("PI-21")
 def SAFE_deleted_table_leaves_its_last_state(state: State) -> Iterator[Any]:
     """A table deleted with recovery on leaves a backup of everything that was in it, otherwise none."""
     yield implies(state.deleted, same_truth(state.system_backup, state.enabled_when_deleted))
