@@ -81,11 +81,6 @@ class EmbeddedStore:
         _events_of(target).register_first(_EVENTS[0], self._answer)
         _events_of(target).register_first(_EVENTS[1], self._answer)
 
-    def detach(self, target: Any) -> None:
-        """Take an attached client or session away again: its requests go where they went before."""
-        for event in _EVENTS:
-            _events_of(target).unregister(event, self._answer)
-
     def close(self) -> None:
         """End: clients raise ClosedEndpointError from now on."""
         self._open = False
