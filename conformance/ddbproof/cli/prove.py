@@ -32,7 +32,7 @@ _Flag = Annotated[bool, Parameter(negative="")]
 
 def prove(
     *,
-    system: tuple[str, ...] = (),
+    system: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     fast: _Flag = False,
     mutants: _Flag = False,
     covers: _Flag = False,

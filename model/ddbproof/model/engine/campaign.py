@@ -12,8 +12,8 @@ import hashlib
 import importlib
 import multiprocessing
 import pkgutil
+import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache, partial
 from pathlib import Path
 
@@ -94,13 +94,13 @@ def _proved(planned: Sequence[Obligation], jobs: int, export_directory: Path | N
             yield _prove(obligation, export_directory)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        waiting = [pool.submit(_prove, obligation, export_directory) for obligation in planned]
-        try:
-            for done in as_completed(waiting):
-                yield done.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    # Leaving the block, by Ctrl-C too, ends the workers, which leave the signal to us.
+    with context.Pool(jobs, initializer=_leave_interrupts_to_the_parent) as pool:
+        yield from pool.imap_unordered(partial(_prove, export_directory=export_directory), planned)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @cache
