@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 from judging import Answer, Bench
 
+from ddbproof.conformance.observer import SelectedTest
+from ddbproof.conformance.parallel import _Worker
+
 MANY = """
     import os
     import pytest
@@ -53,6 +56,25 @@ def test_when_every_process_has_died_the_rest_is_an_error(bench: Bench) -> None:
     """The run ends, and nothing is green."""
     bench.judge(MANY.format(body="os._exit(7)"), jobs=2)
     assert [str(record.verdict) for record in bench.watching.records] == ["error"] * 6
+
+
+def test_a_process_that_dies_while_it_waits_costs_no_test(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another takes what it was to be given, as nothing was begun."""
+    original, killed = _Worker.give, list[str]()
+
+    def give(self: _Worker, test: SelectedTest | None) -> None:
+        if test is not None and not killed:
+            killed.append(test.test)
+            self._process.kill()
+            self._process.join()
+        original(self, test)
+
+    monkeypatch.setattr(_Worker, "give", give)
+    bench.judge(MANY.format(body="None"), jobs=2)
+    assert len(killed) == 1
+    assert [str(record.verdict) for record in bench.watching.records] == ["pass"] * 6
 
 
 def test_ctrl_c_ends_all_processes_and_cleans_up(bench: Bench) -> None:

@@ -181,13 +181,26 @@ class _Crew:
                 while queue:
                     self._report(queue.popleft(), Verdict.INCONCLUSIVE, f"not run: {stopped}")
         waiting = [worker for worker in self._workers if worker.is_waiting]
+        everybody = len(waiting) == len(self._workers)
         for worker in waiting:
             if self._queue:
-                worker.give(self._queue.popleft())
+                self._give(worker, self._queue)
             elif not self._alone:
-                worker.give(None)
-        if self._alone and not self._queue and waiting and len(waiting) == len(self._workers):
-            waiting[0].give(self._alone.popleft())
+                self._give(worker, None)
+        if self._alone and not self._queue and waiting and everybody:
+            self._give(waiting[0], self._alone)
+
+    def _give(self, worker: _Worker, queue: deque[SelectedTest] | None) -> None:
+        """Give the queue's next test, or None; of a process that has died meanwhile another one takes it."""
+        try:
+            worker.give(queue[0] if queue else None)
+        except OSError:
+            # Nothing was begun, so this is no error of a test.
+            worker.test = None
+            self._bury(worker)
+        else:
+            if queue:
+                queue.popleft()
 
     def _bury(self, worker: _Worker) -> None:
         """The process is gone; if it was at a test, that is our fault and no verdict on the target."""
