@@ -15,6 +15,8 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
 from ddbproof.reference_impl.cluster.clock import Clock
+from ddbproof.reference_impl.cluster.network import Network
+from ddbproof.reference_impl.cluster.scheduler import Scheduler
 from ddbproof.reference_impl.context import CallContext
 from ddbproof.reference_impl.embedded import ClosedEndpointError, EmbeddedStore, in_process
 from ddbproof.reference_impl.errors import CallerError, ConfigurationError
@@ -45,7 +47,8 @@ def store() -> Iterator[EmbeddedStore]:
 
 @pytest.fixture
 def refusing() -> EmbeddedStore:
-    return EmbeddedStore(Refusing(), EndpointOptions(), Clock())
+    options, clock = EndpointOptions(), Clock()
+    return EmbeddedStore(Refusing(), options, clock, Network(options.regions, Scheduler(), clock))
 
 
 def test_a_client_writes_and_reads(store: EmbeddedStore) -> None:
@@ -194,3 +197,29 @@ def test_botocore_checks_our_checksum(store: EmbeddedStore, monkeypatch: pytest.
     monkeypatch.setattr("ddbproof.reference_impl.wire.gateway.crc32", lambda body: 1)
     with pytest.raises(ChecksumError):
         client.list_tables()
+
+
+def test_an_attached_client_can_be_detached_and_attached_to_another(store: EmbeddedStore) -> None:
+    """One client, which costs much to make, serves one endpoint after the other."""
+    client = store.client()
+    client.create_table(
+        TableName="one",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+    )
+    store.detach(client)
+    with in_process() as other:
+        other.attach(client)
+        assert client.list_tables()["TableNames"] == []
+        other.detach(client)
+    store.attach(client)
+    assert client.list_tables()["TableNames"] == ["one"]
+
+
+def test_a_region_of_it_can_be_cut_off(store: EmbeddedStore) -> None:
+    """By name, and healed."""
+    store.network.isolate("eu-west-1")
+    assert store.network.isolated == ["eu-west-1"]
+    store.network.heal("eu-west-1")
+    assert store.network.isolated == []

@@ -31,6 +31,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
 from ddbproof.reference_impl.cluster.clock import Clock
+from ddbproof.reference_impl.cluster.network import Network
 from ddbproof.reference_impl.context import Backend
 from ddbproof.reference_impl.errors import ConfigurationError
 from ddbproof.reference_impl.options import EndpointOptions
@@ -53,12 +54,14 @@ class ClosedEndpointError(ConfigurationError):
 class EmbeddedStore:
     """One endpoint in this process, and clients of it. Safe to use from several threads.
 
-    `endpoint` is what answers; `clock` moves its time, `clock.advance(seconds)`.
+    `endpoint` is what answers; `clock` moves its time, `clock.advance(seconds)`; `network` cuts Regions off,
+    `network.isolate(region)`, and heals them.
     """
 
-    def __init__(self, endpoint: Backend, options: EndpointOptions, clock: Clock) -> None:
+    def __init__(self, endpoint: Backend, options: EndpointOptions, clock: Clock, network: Network) -> None:
         self.endpoint = endpoint
         self.clock = clock
+        self.network = network
         self._options = options
         self._gateway = Gateway(endpoint, options, clock)
         self._lock = threading.Lock()
@@ -80,6 +83,11 @@ class EmbeddedStore:
         """
         _events_of(target).register_first(_EVENTS[0], self._answer)
         _events_of(target).register_first(_EVENTS[1], self._answer)
+
+    def detach(self, target: Any) -> None:
+        """Take an attached client or session away again: its requests go where they went before."""
+        for event in _EVENTS:
+            _events_of(target).unregister(event, self._answer)
 
     def close(self) -> None:
         """End: clients raise ClosedEndpointError from now on."""
@@ -143,7 +151,7 @@ def in_process(
     from ddbproof.reference_impl.endpoint import ReferenceEndpoint
 
     endpoint = ReferenceEndpoint(options, clock=clock)
-    store = EmbeddedStore(endpoint, endpoint.options, endpoint.clock)
+    store = EmbeddedStore(endpoint, endpoint.options, endpoint.clock, endpoint.cluster.network)
     try:
         yield store
     finally:

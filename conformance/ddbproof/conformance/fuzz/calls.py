@@ -1,0 +1,298 @@
+"""The calls of a run: each operation as the specification knows it, with the boto3 call that asks for it.
+
+What is waited for is waited for here: that a table is ACTIVE or gone, a backup AVAILABLE, a change everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ddbproof.conformance.fuzz.replay import Arn, Named, Second
+from ddbproof.conformance.fuzz.run import Run
+from ddbproof.model.store import Answer, Outcome, Outcomes, Refused, Shown, Value
+
+Place = tuple[str, str]
+
+
+class Condition:
+    """That a key holds `wanted`, None for nothing; `kind` is `absent`, `equal`, or empty for no condition."""
+
+    def __init__(self, kind: str = "", wanted: Value = None) -> None:
+        self.arguments: dict[str, Any] = {}
+        self.values: dict[str, Any] = {}
+        self._wanted = wanted
+        self._free = not kind
+        if kind == "absent":
+            self.arguments = {"ConditionExpression": "attribute_not_exists(pk)"}
+        elif kind == "equal":
+            self.arguments = {"ConditionExpression": "v = :wanted"}
+            self.values = {":wanted": {"N": str(wanted)}}
+
+    def __call__(self, held: Value) -> bool:
+        """Whether it holds for what is there."""
+        return self._free or held == self._wanted
+
+
+UNCONDITIONAL = Condition()
+
+
+class Calls(Run):
+    """A run with its vocabulary. Every method raises Disagreement where the endpoint's answer is not allowed."""
+
+    def _wait(self, outcomes: Outcomes, operation: str, region: str, **details: Any) -> None:
+        self.ask("wait", outcomes, operation, region, waits=True, **details)
+
+    def settle(self) -> None:
+        """Let everything arrive, and see that it has where time cannot be moved."""
+        super().settle()
+        if self.world.advance is None:
+            for place, keys in self._shared():
+                self.agree(place, keys)
+
+    def _shared(self) -> list[tuple[Place, list[str]]]:
+        """A place of each table that is in several Regions, and the keys that were ever written there."""
+        found = {table.history: place for place, table in self.store.tables.items()}
+        return [
+            (place, self.store.histories[number].keys())
+            for number, place in found.items()
+            if len(self.store.regions(*place)) > 1
+        ]
+
+    # -- tables ---------------------------------------------------------------------------------------
+
+    def create_table(self, place: Place) -> None:
+        """A new table."""
+        answer = self.ask(
+            "create_table",
+            self.store.create_table(*place),
+            "create_table",
+            place[0],
+            arguments={
+                "TableName": Named(place[1]),
+                "BillingMode": "PAY_PER_REQUEST",
+                "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+                "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+            },
+        )
+        if isinstance(answer, Shown):
+            self.wait_for_table(place)
+
+    def wait_for_table(self, place: Place) -> None:
+        """Until it is ACTIVE, or gone."""
+        outcomes = self.store.describe_table(*place)
+        arguments = {"TableName": Named(place[1])}
+        self._wait(outcomes, "describe_table", place[0], arguments=arguments, look="table status")
+
+    def protect(self, place: Place, *, protected: bool) -> None:
+        """Deletion protection on or off."""
+        answer = self.ask(
+            "protect",
+            self.store.protect(*place, protected=protected),
+            "update_table",
+            place[0],
+            arguments={"TableName": Named(place[1]), "DeletionProtectionEnabled": protected},
+        )
+        if isinstance(answer, Shown):
+            self.wait_for_table(place)
+
+    def delete_table(self, place: Place, label: str) -> bool:
+        """Delete a table; True if that has left the SYSTEM backup `label`."""
+        table = self.store.tables.get(place)
+        arguments: dict[str, Any] = {"TableName": Named(place[1])}
+        outcomes = self.store.delete_table(*place, label)
+        answer = self.ask("delete_table", outcomes, "delete_table", place[0], arguments=arguments)
+        if isinstance(answer, Refused):
+            return False
+        self.wait_for_table(place)
+        if table is None or table.recovery is None:
+            return False
+        arguments["BackupType"] = "SYSTEM"
+        one = (Outcome(Shown(1), self.store),)
+        self._wait(one, "find_backup", place[0], arguments=arguments, look="backups", label=label)
+        return True
+
+    # -- items ----------------------------------------------------------------------------------------
+
+    def put(self, place: Place, key: str, value: int, condition: Condition = UNCONDITIONAL) -> None:
+        """Put a number under a key."""
+        arguments = {
+            "TableName": Named(place[1]),
+            "Item": {"pk": {"S": key}, "v": {"N": str(value)}},
+            "ReturnValues": "ALL_OLD",
+            **condition.arguments,
+        }
+        if condition.values:
+            arguments["ExpressionAttributeValues"] = condition.values
+        outcomes = self.store.put_item(*place, key, value, condition)
+        self.ask("put", outcomes, "put_item", place[0], arguments=arguments, look="attributes")
+
+    def add(self, place: Place, key: str, condition: Condition = UNCONDITIONAL) -> None:
+        """Add 1 to the number under a key."""
+        arguments = {
+            "TableName": Named(place[1]),
+            "Key": {"pk": {"S": key}},
+            "UpdateExpression": "ADD v :amount",
+            "ExpressionAttributeValues": {":amount": {"N": "1"}, **condition.values},
+            "ReturnValues": "ALL_NEW",
+            **condition.arguments,
+        }
+        outcomes = self.store.add_to_item(*place, key, 1, condition)
+        self.ask("add", outcomes, "update_item", place[0], arguments=arguments, look="attributes")
+
+    def delete(self, place: Place, key: str, condition: Condition = UNCONDITIONAL) -> None:
+        """Delete what is under a key."""
+        arguments = {
+            "TableName": Named(place[1]),
+            "Key": {"pk": {"S": key}},
+            "ReturnValues": "ALL_OLD",
+            **condition.arguments,
+        }
+        if condition.values:
+            arguments["ExpressionAttributeValues"] = condition.values
+        outcomes = self.store.delete_item(*place, key, condition)
+        self.ask("delete", outcomes, "delete_item", place[0], arguments=arguments, look="attributes")
+
+    def get(self, place: Place, key: str) -> None:
+        """Read an item, strongly consistently."""
+        arguments = {"TableName": Named(place[1]), "Key": {"pk": {"S": key}}, "ConsistentRead": True}
+        outcomes = self.store.get_item(*place, key)
+        self.ask("get", outcomes, "get_item", place[0], arguments=arguments, look="item")
+
+    def scan(self, place: Place) -> None:
+        """Read a whole table, strongly consistently."""
+        arguments = {"TableName": Named(place[1]), "ConsistentRead": True}
+        self.ask("scan", self.store.scan(*place), "scan", place[0], arguments=arguments, look="items")
+
+    # -- Regions --------------------------------------------------------------------------------------
+
+    def add_replica(self, place: Place, newcomer: str) -> None:
+        """A table goes to another Region."""
+        region, name = place
+        answer = self.ask(
+            "add_replica",
+            self.store.add_replica(region, name, newcomer),
+            "update_table",
+            region,
+            arguments={"TableName": Named(name), "ReplicaUpdates": [{"Create": {"RegionName": newcomer}}]},
+        )
+        if isinstance(answer, Shown):
+            self.settle()
+            self.wait_for_table((newcomer, name))
+            self.wait_for_table(place)
+
+    def remove_replica(self, place: Place, leaver: str) -> None:
+        """A table that is settled is removed from another Region."""
+        region, name = place
+        answer = self.ask(
+            "remove_replica",
+            self.store.remove_replica(region, name, leaver),
+            "update_table",
+            region,
+            arguments={"TableName": Named(name), "ReplicaUpdates": [{"Delete": {"RegionName": leaver}}]},
+        )
+        if isinstance(answer, Shown):
+            self.wait_for_table((leaver, name))
+            self.wait_for_table(place)
+
+    def agree(self, place: Place, keys: Sequence[str]) -> None:
+        """All Regions of a settled table show the same under each key."""
+        region, name = place
+        for key in keys:
+            self.ask(
+                "regions_agree",
+                self.store.get_item(region, name, key),
+                "agree",
+                " ".join(self.store.regions(region, name)),
+                arguments={"TableName": Named(name), "Key": {"pk": {"S": key}}, "ConsistentRead": True},
+                look="item",
+                waits=True,
+            )
+
+    # -- backups --------------------------------------------------------------------------------------
+
+    def back_up(self, place: Place, label: str) -> bool:
+        """A backup; True if it was made."""
+        region, name = place
+        outcomes = self.store.create_backup(region, name, label)
+        arguments = {"TableName": Named(name), "BackupName": label}
+        answer = self.ask("back_up", outcomes, "create_backup", region, arguments=arguments, label=label)
+        if isinstance(answer, Refused):
+            return False
+        self._wait(
+            self.store.describe_backup(label),
+            "describe_backup",
+            region,
+            arguments={"BackupArn": Arn(label)},
+            look="backup status",
+        )
+        return True
+
+    def describe_backup(self, label: str, region: str) -> None:
+        """Whether a backup is there."""
+        outcomes, arguments = self.store.describe_backup(label), {"BackupArn": Arn(label)}
+        name = "describe_backup"
+        self.ask(name, outcomes, name, region, arguments=arguments, look="backup status")
+
+    def delete_backup(self, label: str, region: str) -> None:
+        """Delete a backup."""
+        outcomes, arguments = self.store.delete_backup(label), {"BackupArn": Arn(label)}
+        self.ask("delete_backup", outcomes, "delete_backup", region, arguments=arguments)
+
+    def restore_backup(self, label: str, region: str, target: str) -> bool:
+        """A new table from a backup; what is in it is looked at. True if it was made."""
+        answer = self.ask(
+            "restore_backup",
+            self.store.restore_backup(label, region, target),
+            "restore_table_from_backup",
+            region,
+            arguments={"BackupArn": Arn(label), "TargetTableName": Named(target)},
+        )
+        if isinstance(answer, Refused):
+            return False
+        self.wait_for_table((region, target))
+        self.scan((region, target))
+        return True
+
+    # -- point-in-time recovery -----------------------------------------------------------------------
+
+    def set_recovery(self, place: Place, days: int | None) -> None:
+        """Recovery on with that period, or off."""
+        specification: dict[str, Any] = {"PointInTimeRecoveryEnabled": days is not None}
+        if days is not None:
+            specification["RecoveryPeriodInDays"] = days
+        self.ask(
+            "set_recovery",
+            self.store.set_recovery(*place, days),
+            "update_continuous_backups",
+            place[0],
+            arguments={"TableName": Named(place[1]), "PointInTimeRecoverySpecification": specification},
+        )
+
+    def describe_recovery(self, place: Place) -> Answer:
+        """The restore window."""
+        return self.ask(
+            "describe_recovery",
+            self.store.describe_recovery(*place),
+            "describe_continuous_backups",
+            place[0],
+            arguments={"TableName": Named(place[1])},
+            look="window",
+        )
+
+    def restore_to(self, place: Place, second: int | None, target: str) -> bool:
+        """A new table as the other was at a second, or at the latest one. Looks into it; True if it was made."""
+        region, name = place
+        instant = {"UseLatestRestorableTime": True} if second is None else {"RestoreDateTime": Second(second)}
+        answer = self.ask(
+            "restore_to",
+            self.store.restore_to(region, name, second, target),
+            "restore_table_to_point_in_time",
+            region,
+            arguments={"SourceTableName": Named(name), "TargetTableName": Named(target), **instant},
+        )
+        if isinstance(answer, Refused):
+            return False
+        self.wait_for_table((region, target))
+        self.scan((region, target))
+        return True
