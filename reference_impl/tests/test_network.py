@@ -39,14 +39,35 @@ def test_what_is_due_arrives_where_nobody_is_cut_off() -> None:
 def test_what_goes_to_or_from_an_isolated_region_waits_and_arrives(isolated: str) -> None:
     """Also what was under way already; others are not concerned."""
     world = World()
-    world.send("between", "a", "b")
+    world.send("between", "a", "b", due_milliseconds=1_000_001)
     world.network.isolate(isolated)
     world.send("beside", "c", "b" if isolated == "a" else "a")
     assert world.run() == [("beside", 1_000_000)]
+    world.clock.advance(1)
+    world.run()
     assert world.network.waiting_count == 1
-    world.clock.advance(3600)
+    world.clock.advance(3599)
     world.network.heal(isolated)
     assert world.run()[1:] == [("between", 4_600_000)]
+
+
+def test_what_was_due_before_has_arrived() -> None:
+    """Nobody may have asked anything since: a Region that is cut off now was not cut off then."""
+    world = World()
+    world.send("due", "a", "b", due_milliseconds=1_000_001)
+    world.clock.advance(86_400)
+    world.network.isolate("a")
+    assert world.arrived == [("due", 1_000_001)]
+
+
+def test_what_was_due_while_a_region_was_cut_off_arrives_when_it_is_healed() -> None:
+    """And not at the instant at which it was due."""
+    world = World()
+    world.network.isolate("a")
+    world.send("due", "a", "b", due_milliseconds=1_000_001)
+    world.clock.advance(60)
+    world.network.heal("a")
+    assert world.run() == [("due", 1_060_000)]
 
 
 def test_healing_one_of_two_is_not_enough() -> None:

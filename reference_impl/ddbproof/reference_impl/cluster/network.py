@@ -40,13 +40,14 @@ class Network:
 
     def isolate(self, region: str) -> None:
         """Cut a Region off from all others. Raises ConfigurationError for one that does not exist."""
+        self._catch_up()
         self._isolated.add(self._known(region))
 
     def heal(self, region: str) -> None:
         """Let a Region reach the others again; what waited for it is sent. ConfigurationError as above."""
+        now_milliseconds = self._catch_up()
         self._isolated.discard(self._known(region))
         waiting, self._waiting = self._waiting, []
-        now_milliseconds = self._clock.now_milliseconds()
         for between, delivery in waiting:
             self.deliver(between, now_milliseconds, delivery)
 
@@ -60,6 +61,12 @@ class Network:
                 self._waiting.append((between, delivery))
 
         self._scheduler.at(due_milliseconds, arrive)
+
+    def _catch_up(self) -> int:
+        """Deliver what is due, or keep it: a change of the network is none of its past. Returns the instant."""
+        now_milliseconds = self._clock.now_milliseconds()
+        self._scheduler.run_until(now_milliseconds)
+        return now_milliseconds
 
     def _known(self, region: str) -> str:
         if region not in self._regions:
