@@ -23,8 +23,10 @@ $(READY): requirements.lock pyproject.toml
 
 setup: $(READY) ## the virtual environment only
 
-conform: $(READY) ## judge the embedded reference endpoint and write a report
-	@$(BIN)/ddbproof conform --report $(REPORT)
+conform: $(READY) ## prove the protocols, judge the embedded reference endpoint, write a report
+	@mkdir -p $(REPORT)
+	@$(BIN)/ddbproof prove --fast --json $(REPORT)/proofs.json
+	@$(BIN)/ddbproof conform --report $(REPORT) --proofs $(REPORT)/proofs.json
 
 test: $(READY) ## all tests but the slow ones
 	@$(BIN)/pytest -m "not slow"

@@ -52,12 +52,13 @@ def test_a_wrong_kernel_is_killed_and_another_right_one_is_not(name: str, mutant
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_system_says_what_it_is_worth(name: str) -> None:
-    """At least three wrong kernels and a harmless one; a cover; every promise in words."""
+    """At least three wrong kernels and a harmless one; a cover; its scope and every promise in words."""
     system = campaign.load(name)
     harmless = [mutant for mutant in system.mutants.values() if mutant.harmless]
     assert len(system.mutants) - len(harmless) >= 3
     assert harmless
     assert system.covers
+    assert system.scope_in_words
     assert all(one.function.__doc__ for one in system.invariants.values())
     assert all(one.function.__doc__ for one in system.covers.values())
 

@@ -41,6 +41,7 @@ def conform(
     time_limit_minutes: float = _LIMIT_MINUTES,
     known_failures: Path | None = None,
     hooks: Path | None = None,
+    proofs: Path | None = None,
     report: Path | None = None,
     defect: str | None = None,
     list_defects: Annotated[bool, _FLAG] = False,
@@ -85,6 +86,8 @@ def conform(
     hooks
         A file with your own commands to kill, start, isolate and heal the endpoint, for the tests that need
         them. See conformance/README.md.
+    proofs
+        Results of `ddbproof prove --json FILE`, to stand in the report beside the claims they are about.
     report
         Where results.jsonl and report.html go; otherwise reports/runs/TIME-TARGET here.
     defect
@@ -136,6 +139,7 @@ def conform(
         "time-limit-minutes": None if time_limit_minutes == _LIMIT_MINUTES else time_limit_minutes,
         "known-failures": None if known_failures is None else str(known_failures),
         "hooks": None if hooks is None else str(hooks),
+        "proofs": None if proofs is None else str(proofs),
         "defect": defect,
     }
     # What the user asked for, for the report's header and for repeating the run.
@@ -152,6 +156,7 @@ def conform(
             jobs=jobs,
             known_failures=known_failures,
             hooks=hooks,
+            proofs=proofs,
             report=report,
         )
     )
@@ -171,6 +176,7 @@ class _Wanted:
     jobs: int | None
     known_failures: Path | None
     hooks: Path | None
+    proofs: Path | None
     report: Path | None
 
     @property
@@ -187,6 +193,7 @@ def _judge(wanted: _Wanted) -> int:
     from ddbproof.conformance.hooks import load_hooks
     from ddbproof.conformance.known_failures import load_known_failures
     from ddbproof.conformance.plan import Plan
+    from ddbproof.conformance.proofs import load_proofs
     from ddbproof.conformance.run import require_writable, run
     from ddbproof.model.claims import load_registry
 
@@ -196,6 +203,7 @@ def _judge(wanted: _Wanted) -> int:
     if wanted.known_failures is not None:
         known = load_known_failures(wanted.known_failures, load_registry())
     hooks = None if wanted.hooks is None else load_hooks(wanted.hooks)
+    proofs = None if wanted.proofs is None else load_proofs(wanted.proofs)
     console = own_console()
     with gentle_interrupts(), contextlib.ExitStack() as stack:
         opened = replace(_open(wanted, stack), hooks=hooks)
@@ -217,6 +225,7 @@ def _judge(wanted: _Wanted) -> int:
                 known_failures=known,
                 options=wanted.options,
                 evidence_packages=EVIDENCE_PACKAGES,
+                proofs=proofs,
             )
         _conclude(console, outcome)
     return outcome.exit_code

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ddbproof.model.engine.mutants import MutantResult
     from ddbproof.model.engine.prove import Outcome
-    from ddbproof.model.engine.system import Invariant, System
+    from ddbproof.model.engine.system import System
 
 _Flag = Annotated[bool, Parameter(negative="")]
 
@@ -107,6 +107,7 @@ def _prove(
     jobs: int | None,
 ) -> int:
     from ddbproof.model.engine import campaign
+    from ddbproof.model.engine.results import summed_up
 
     planned = campaign.plan(names, fast=fast)
     began = time.monotonic()
@@ -132,7 +133,8 @@ def _prove(
     if smt2 is not None:
         console.print(f"queries: {smt2}")
     if json_ is not None:
-        _write(json_, {"seconds": seconds, "outcomes": outcomes, "left_out": planned.left_out})
+        systems = [campaign.load(name) for name in names]
+        _write(json_, summed_up(systems, outcomes, planned.left_out, seconds))
     return code
 
 
@@ -153,6 +155,7 @@ def _verdict(console: Console, outcomes: Sequence[Outcome], seconds: float) -> i
 def _show_system(console: Console, system: System, outcomes: Sequence[Outcome]) -> None:
     from rich.table import Table
 
+    from ddbproof.model.engine.results import scope_in_words
     from ddbproof.model.engine.system import Role
 
     console.print(f"\n{system.title} ({system.name})", style="bold")
@@ -173,18 +176,8 @@ def _show_system(console: Console, system: System, outcomes: Sequence[Outcome]) 
             style=None if proved == len(mine) else "red",
         )
     console.print(table)
-    for line in _scope_lines(system):
+    for line in scope_in_words(system):
         console.print(f"  {line}", style="dim")
-
-
-def _scope_lines(system: System) -> Iterator[str]:
-    from ddbproof.model.engine.system import Role
-
-    assumed: list[Invariant] = [one for one in system.invariants.values() if one.role is Role.ASSUMPTION]
-    for invariant in assumed:
-        yield f"assumed: {invariant.sentence}"
-    for words in system.scope_in_words:
-        yield f"scope: {words}"
 
 
 def _show_failures(console: Console, outcomes: Sequence[Outcome]) -> None:

@@ -4,7 +4,8 @@ RunError                  the run cannot begin; carries an exit code
 ├── SelectionError        2: what was selected does not exist, or is empty
 ├── ReportPlaceError      2: the report cannot be written where it was asked for
 ├── KnownFailuresError    2: the file of known failures cannot be used
-└── HooksError            2: the file of fault hooks cannot be used
+├── HooksError            2: the file of fault hooks cannot be used
+└── ProofsError           2: the file of proofs cannot be used
 """
 
 from __future__ import annotations
@@ -38,3 +39,7 @@ class KnownFailuresError(RunError):
 
 class HooksError(RunError):
     """The file of fault hooks cannot be used."""
+
+
+class ProofsError(RunError):
+    """The file of proofs cannot be used."""

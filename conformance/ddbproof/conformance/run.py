@@ -30,6 +30,7 @@ from ddbproof.reports.schema import (
     FindingRecord,
     Footer,
     Header,
+    ProofRecord,
     ResultRecord,
     SeedRecord,
     TargetRecord,
@@ -73,6 +74,7 @@ class _Recorder:
     registry: Registry
     options: Mapping[str, Any]
     evidence_packages: Mapping[EvidenceKind, Sequence[str]]
+    proofs: Mapping[str, ProofRecord]
     passed_on: Observer
     known: KnownFailures
     writer: ResultsWriter | None = None
@@ -88,7 +90,7 @@ class _Recorder:
             self.writer.__enter__()
             self.writer.write(_header(self.plan, self.options))
             # By now pytest has imported the suite, so that its assertions explain themselves; not before.
-            for record in _registry_records(self.registry, self.evidence_packages):
+            for record in _registry_records(self.registry, self.evidence_packages, self.proofs):
                 self.writer.write(record)
         self.passed_on.selected(tests)
 
@@ -122,11 +124,12 @@ def run(
     known_failures: KnownFailures | None = None,
     options: Mapping[str, Any] | None = None,
     evidence_packages: Mapping[EvidenceKind, Sequence[str]] | None = None,
+    proofs: Mapping[str, ProofRecord] | None = None,
 ) -> Outcome:
     """Judge the plan's target and leave `results.jsonl` in `directory`.
 
     `jobs` and `copies` are those of `judge`. `options` are those of the command, for the header;
-    `evidence_packages` say where evidence is collected.
+    `evidence_packages` say where evidence is collected; `proofs` how proofs came out, by their place.
     Raises a TargetError if the target cannot be judged, SelectionError if nothing is selected,
     ReportPlaceError if `directory` cannot be written, and errors of the registry.
     """
@@ -137,7 +140,9 @@ def run(
         plan = replace(plan, target=replace(plan.target, version=server))
     packages = evidence_packages or {EvidenceKind.CONFORMANCE_TEST: [SUITE]}
     known = known_failures or KnownFailures(())
-    recorder = _Recorder(plan, directory, registry, options or {}, packages, observer or Silent(), known)
+    recorder = _Recorder(
+        plan, directory, registry, options or {}, packages, proofs or {}, observer or Silent(), known
+    )
     began = time.monotonic()
     try:
         judgement = judge(plan, recorder, jobs=jobs, copies=copies)
@@ -240,7 +245,9 @@ def _header(plan: Plan, options: Mapping[str, Any]) -> Header:
 
 
 def _registry_records(
-    registry: Registry, packages: Mapping[EvidenceKind, Sequence[str]]
+    registry: Registry,
+    packages: Mapping[EvidenceKind, Sequence[str]],
+    proofs: Mapping[str, ProofRecord],
 ) -> list[ClaimRecord | SeedRecord]:
     evidence = collect(packages, registry)
     claims = [
@@ -253,7 +260,10 @@ def _registry_records(
             source_rank=str(claim.rank),
             checks=[str(check) for check in claim.checks],
             seeds=list(claim.seeds),
-            evidence=[EvidenceRecord(kind=str(one.kind), where=one.where) for one in evidence[claim.id]],
+            evidence=[
+                EvidenceRecord(kind=str(one.kind), where=one.where, proof=proofs.get(one.where))
+                for one in evidence[claim.id]
+            ],
         )
         for claim in registry.claims.values()
     ]

@@ -55,11 +55,23 @@ class Header(msgspec.Struct, frozen=True, tag_field="record", tag="header"):
     schema: str = SCHEMA
 
 
+class ProofRecord(msgspec.Struct, frozen=True):
+    """What a proof says, how it came out, and what it assumes and leaves out, in words."""
+
+    sentence: str
+    result: str
+    scope: list[str] = []
+
+
 class EvidenceRecord(msgspec.Struct, frozen=True):
-    """One piece of evidence for a claim: its kind, and where in the code (or documentation) it is."""
+    """One piece of evidence for a claim: its kind, and where in the code (or documentation) it is.
+
+    `proof` is there if it is a proof that was carried out for this report.
+    """
 
     kind: str
     where: str
+    proof: ProofRecord | None = None
 
 
 class ClaimRecord(msgspec.Struct, frozen=True, tag_field="record", tag="claim"):

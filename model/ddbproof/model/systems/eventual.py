@@ -59,6 +59,11 @@ class State(msgspec.Struct, frozen=True):
 
 
 system = System("eventual", "Global tables, eventual mode", State, [versions])
+system.scope_in_words = [
+    "one item, any number of Regions; messages are lost, doubled, late and out of order",
+    "clocks differ by no more than a bound that is not known",
+    "that changes arrive in the end is tested, not proved; tombstones are kept for ever",
+]
 NO_VERSION = Version(0, 0)
 
 

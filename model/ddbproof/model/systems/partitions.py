@@ -52,6 +52,10 @@ class State(msgspec.Struct, frozen=True):
 
 
 system = System("partitions", "Partition map", State, [partitions])
+system.scope_in_words = [
+    "which partition a position belongs to; how data moves at a split is not part of this system",
+    "when to split or merge is chosen by the adversary",
+]
 system.merged = ("partitions.before", "partitions.contains")
 _NOWHERE = Partition(False, Range(Position(0, 0), Position(0, 0)))
 
