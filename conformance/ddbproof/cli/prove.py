@@ -38,6 +38,7 @@ def prove(
     covers: _Flag = False,
     smt2: Path | None = None,
     json_: Annotated[Path | None, Parameter(name="--json")] = None,
+    keep: Path | None = None,
     cache: Annotated[bool, Parameter(negative="--no-cache")] = True,
     jobs: int | None = None,
 ) -> int:
@@ -61,6 +62,9 @@ def prove(
         Write the last query of every obligation into this directory, for another solver.
     json_
         Write the results to this file too.
+    keep
+        Write counterexamples into this directory, as model/tests/counterexamples keeps them. Without it, one that
+        is not of a mutant is written here.
     cache
         Keep results, and use those kept for the very same obligation, engine and solver.
     jobs
@@ -77,9 +81,9 @@ def prove(
     if jobs is not None and jobs < 1:
         raise CommandError("--jobs begins at 1")
     if mutants:
-        return _mutants(console, names, json_)
+        return _mutants(console, names, json_, keep)
     if covers:
-        return _covers(console, names, json_)
+        return _covers(console, names, json_, keep or Path())
     if smt2 is not None:
         smt2.mkdir(parents=True, exist_ok=True)
     return _prove(console, names, fast, smt2, json_, _cache_directory() if cache else None, jobs)
@@ -193,8 +197,8 @@ def _show_failures(console: Console, outcomes: Sequence[Outcome]) -> None:
                 console.print(f"  {line}")
 
 
-def _covers(console: Console, names: Sequence[str], json_: Path | None) -> int:
-    from ddbproof.model.engine import campaign
+def _covers(console: Console, names: Sequence[str], json_: Path | None, keep: Path) -> int:
+    from ddbproof.model.engine import campaign, kept
     from ddbproof.model.engine.explore import explore
     from ddbproof.model.engine.story import told, told_trace
 
@@ -217,6 +221,8 @@ def _covers(console: Console, names: Sequence[str], json_: Path | None) -> int:
                 bad += 1
                 for line in told(system, seen.violation):
                     console.print(f"    {line}", style="red")
+                path = kept.write(keep, kept.kept(system, seen.violation))
+                console.print(f"    written to {path}; in model/tests/counterexamples it is a test")
         for cover in system.covers.values():
             trace = reached.get(cover.name)
             bad += trace is None
@@ -233,8 +239,8 @@ def _covers(console: Console, names: Sequence[str], json_: Path | None) -> int:
     return ExitCode.VIOLATIONS if bad else ExitCode.OK
 
 
-def _mutants(console: Console, names: Sequence[str], json_: Path | None) -> int:
-    from ddbproof.model.engine import campaign
+def _mutants(console: Console, names: Sequence[str], json_: Path | None, keep: Path | None) -> int:
+    from ddbproof.model.engine import campaign, kept
     from ddbproof.model.engine.mutants import Fate, examine, judgements, mechanical
 
     bad = 0
@@ -251,6 +257,8 @@ def _mutants(console: Console, names: Sequence[str], json_: Path | None) -> int:
             bad += not good
             console.print(f"  {words}", style=None if good else "red")
             written[f"{name}: {mutant.name}"] = str(result.fate)
+            if keep is not None and mutant.name in system.mutants and result.violation is not None:
+                kept.write(keep, kept.kept(system, result.violation, mutant.name))
         console.print("  " + ", ".join(f"{count} {fate}" for fate, count in counts.items()))
     if json_ is not None:
         _write(json_, written)
