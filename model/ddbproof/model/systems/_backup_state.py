@@ -46,13 +46,14 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Transaction(msgspec.Struct, frozen=True):
-    """A transaction with two parts. A part is prepared, and after the decision committed, on its own."""
+    """A transaction with two parts. A part is prepared, and after the decision committed or withdrawn, on its own."""
 
     begun: bool
     timestamp: int
     began_at: int
     decided: bool
     decided_at: int
+    aborted: bool
     first: Part
     second: Part
 
@@ -68,3 +69,17 @@ class State(msgspec.Struct, frozen=True):
     backup_instant: int
     requested_at: int
     clock_bound: int
+
+
+def part_of(record: Transaction, second: bool) -> Part:
+    """One of its two parts."""
+    if second:
+        return record.second
+    return record.first
+
+
+def with_part(record: Transaction, second: bool, part: Part) -> Transaction:
+    """The transaction with one of its parts changed."""
+    if second:
+        return msgspec.structs.replace(record, second=part)
+    return msgspec.structs.replace(record, first=part)

@@ -30,6 +30,8 @@ from ddbproof.model.systems._backup_state import (
     Partition,
     State,
     Transaction,
+    part_of,
+    with_part,
 )
 
 MINUTE_MILLISECONDS = 60_000
@@ -47,7 +49,7 @@ system.scope_in_words = [
 system.merged = ("instants.higher", "instants.lower")
 _EMPTY = Partition(backup.EMPTY, 0, NO_TRANSACTION, False, 0)
 _NO_PART = Part(0, False, False, 0)
-_NONE = Transaction(False, 0, 0, False, 0, _NO_PART, _NO_PART)
+_NONE = Transaction(False, 0, 0, False, 0, False, _NO_PART, _NO_PART)
 
 
 @system.initial
@@ -119,30 +121,18 @@ def begin(
     return msgspec.structs.replace(state, transactions=state.transactions.put(transaction, begun))
 
 
-def _part(record: Transaction, second: bool) -> Part:
-    if second:
-        return record.second
-    return record.first
-
-
-def _with_part(record: Transaction, second: bool, part: Part) -> Transaction:
-    if second:
-        return msgspec.structs.replace(record, second=part)
-    return msgspec.structs.replace(record, first=part)
-
-
 @system.action
 def prepare(state: State, transaction: Annotated[int, TRANSACTION], second: bool) -> State:
     """A part of a transaction is prepared."""
     record = state.transactions[transaction]
-    part = _part(record, second)
+    part = part_of(record, second)
     require(record.begun)
     require(not part.prepared)
     before = state.partitions[part.partition]
     after = msgspec.structs.replace(
         before, log=backup.prepare(before.log, record.timestamp), prepared_for=transaction
     )
-    done = _with_part(record, second, msgspec.structs.replace(part, prepared=True))
+    done = with_part(record, second, msgspec.structs.replace(part, prepared=True))
     return msgspec.structs.replace(
         state,
         partitions=state.partitions.put(part.partition, after),
@@ -158,23 +148,53 @@ def decide(state: State, transaction: Annotated[int, TRANSACTION], clock: int) -
     require(record.first.prepared)
     require(record.second.prepared)
     require(not record.decided)
+    require(not record.aborted)
     require(backup.may_decide(record.timestamp, clock))
     decided = msgspec.structs.replace(record, decided=True, decided_at=state.true_time)
     return msgspec.structs.replace(state, transactions=state.transactions.put(transaction, decided))
 
 
 @system.action
+def abort(state: State, transaction: Annotated[int, TRANSACTION]) -> State:
+    """The coordinator gives a transaction up, or comes too late to decide it."""
+    record = state.transactions[transaction]
+    require(record.begun)
+    require(not record.decided)
+    aborted = msgspec.structs.replace(record, aborted=True)
+    return msgspec.structs.replace(state, transactions=state.transactions.put(transaction, aborted))
+
+
+@system.action
+def withdraw(state: State, transaction: Annotated[int, TRANSACTION], second: bool) -> State:
+    """A prepared part of an aborted transaction is withdrawn; a late message may prepare it again."""
+    record = state.transactions[transaction]
+    part = part_of(record, second)
+    require(record.aborted)
+    require(part.prepared)
+    before = state.partitions[part.partition]
+    after = msgspec.structs.replace(
+        before, log=backup.abort_prepared(before.log), prepared_for=NO_TRANSACTION
+    )
+    done = with_part(record, second, msgspec.structs.replace(part, prepared=False))
+    return msgspec.structs.replace(
+        state,
+        partitions=state.partitions.put(part.partition, after),
+        transactions=state.transactions.put(transaction, done),
+    )
+
+
+@system.action
 def commit(state: State, transaction: Annotated[int, TRANSACTION], second: bool) -> State:
     """A part of a decided transaction is committed."""
     record = state.transactions[transaction]
-    part = _part(record, second)
+    part = part_of(record, second)
     require(record.decided)
     require(not part.committed)
     before = state.partitions[part.partition].log
     entry = Entry(record.timestamp, record.decided_at, transaction)
     log, entries = backup.commit_prepared(before, state.entries[part.partition], entry)
     after = _put(state, part.partition, log, entries, NO_TRANSACTION)
-    done = _with_part(record, second, msgspec.structs.replace(part, committed=True, index=before.length))
+    done = with_part(record, second, msgspec.structs.replace(part, committed=True, index=before.length))
     return msgspec.structs.replace(after, transactions=state.transactions.put(transaction, done))
 
 
@@ -436,6 +456,21 @@ def SAFE_prepared_part_can_be_committed(state: State) -> Iterator[Any]:
                 state.partitions[p].log.prepared_milliseconds >= state.partitions[p].log.latest_milliseconds,
                 state.partitions[p].log.prepared_milliseconds
                 > state.partitions[p].log.watermark_milliseconds,
+            ),
+        )
+    )
+
+
+@system.safe()
+def SAFE_an_aborted_transaction_leaves_nothing(state: State) -> Iterator[Any]:
+    """No part of it is in a log."""
+    yield forall(TRANSACTION)(
+        lambda t: implies(
+            state.transactions[t].aborted,
+            both(
+                neg(state.transactions[t].decided),
+                neg(state.transactions[t].first.committed),
+                neg(state.transactions[t].second.committed),
             ),
         )
     )

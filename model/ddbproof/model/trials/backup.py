@@ -41,6 +41,15 @@ def transaction_after_the_backup(state: State) -> Any:
     )
 
 
+@system.cover()
+def room_after_an_abort(state: State) -> Any:
+    """What a prepared transaction kept out of a log came in once the transaction was withdrawn."""
+    record, log = state.transactions[0], state.partitions[0].log
+    return both(
+        record.aborted, record.timestamp > 0, neg(log.prepared), log.latest_milliseconds > record.timestamp
+    )
+
+
 @system.mutant("backup.may_cut")
 def watermark_ignored(partition: PartitionLog, backup_milliseconds: int) -> bool:
     """A log is cut although more with an earlier timestamp can still come into it."""
@@ -142,7 +151,7 @@ system.scopes.append(
         values={**_SLOW, "watermark": (0,)},
         parameters=({"clock_bound": 0},),
         within=_small,
-        actions=("time_passes", "write", "begin", "prepare", "decide", "commit"),
+        actions=("time_passes", "write", "begin", "prepare", "decide", "commit", "abort", "withdraw"),
         most_states=20_000,
     )
 )
