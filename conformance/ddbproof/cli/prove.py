@@ -39,6 +39,7 @@ def prove(
     smt2: Path | None = None,
     json_: Annotated[Path | None, Parameter(name="--json")] = None,
     keep: Path | None = None,
+    scenarios: Path | None = None,
     cache: Annotated[bool, Parameter(negative="--no-cache")] = True,
     jobs: int | None = None,
 ) -> int:
@@ -65,6 +66,8 @@ def prove(
     keep
         Write counterexamples into this directory, as model/tests/counterexamples keeps them. Without it, one that
         is not of a mutant is written here.
+    scenarios
+        With --covers: write ways that together take every step of each small world into this directory.
     cache
         Keep results, and use those kept for the very same obligation, engine and solver.
     jobs
@@ -80,10 +83,12 @@ def prove(
         raise CommandError("--mutants and --covers are two questions; ask one at a time")
     if jobs is not None and jobs < 1:
         raise CommandError("--jobs begins at 1")
+    if scenarios is not None and not covers:
+        raise CommandError("--scenarios belongs to --covers", hint="ddbproof prove --covers --scenarios DIR")
     if mutants:
         return _mutants(console, names, json_, keep)
     if covers:
-        return _covers(console, names, json_, keep or Path())
+        return _covers(console, names, json_, keep or Path(), scenarios)
     if smt2 is not None:
         smt2.mkdir(parents=True, exist_ok=True)
     return _prove(console, names, fast, smt2, json_, _cache_directory() if cache else None, jobs)
@@ -197,9 +202,12 @@ def _show_failures(console: Console, outcomes: Sequence[Outcome]) -> None:
                 console.print(f"  {line}")
 
 
-def _covers(console: Console, names: Sequence[str], json_: Path | None, keep: Path) -> int:
+def _covers(
+    console: Console, names: Sequence[str], json_: Path | None, keep: Path, scenarios: Path | None
+) -> int:
     from ddbproof.model.engine import campaign, kept
     from ddbproof.model.engine.explore import explore
+    from ddbproof.model.engine.scenarios import edge_cover, write
     from ddbproof.model.engine.story import told, told_trace
 
     bad = 0
@@ -210,11 +218,15 @@ def _covers(console: Console, names: Sequence[str], json_: Path | None, keep: Pa
         reached: dict[str, Any] = {}
         taken: set[str] = set()
         for number, scope in enumerate(system.scopes, 1):
-            seen = explore(system, scope)
+            seen = explore(system, scope, keep_graph=scenarios is not None)
             whole = "the whole of it" if seen.complete else "as far as the limit allows"
             console.print(
                 f"  world {number}: {seen.states} states, {seen.edges} steps, {whole}, depth {seen.depth}"
             )
+            if scenarios is not None:
+                path = scenarios / f"{name}-{number}.jsonl"
+                count, steps = write(path, edge_cover(system, scope, seen))
+                console.print(f"    {count} scenarios with {steps} steps take every one of them: {path}")
             reached = {**seen.covers, **reached}
             taken |= set(seen.taken)
             if seen.violation is not None:

@@ -77,19 +77,20 @@ def still_breaks(system: System, one: Kept) -> bool:
     invariant = system.invariants.get(one.invariant)
     if invariant is None:
         raise EngineError(f"system {system.name} has no invariant {one.invariant}")
-    state = system.start(**_thawed_all(system.parameters, one.parameters))
+    state = system.start(**thawed_all(system.parameters, one.parameters))
     for step in one.steps:
         if step.action not in system.actions:
             raise EngineError(f"system {system.name} has no action {step.action}")
         action = system.actions[step.action]
         try:
-            state = action.function(state, **_thawed_all(action.arguments, step.arguments))
+            state = action.function(state, **thawed_all(action.arguments, step.arguments))
         except NotAllowed:
             return False
     return not invariant.clauses(state)[one.clause].body(*one.values)
 
 
-def _thawed_all(shapes: Mapping[str, Shape], values: Mapping[str, Any]) -> dict[str, Any]:
+def thawed_all(shapes: Mapping[str, Shape], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments or parameters as an action takes them, from plain data."""
     return {name: _thawed(shapes[name], value) for name, value in values.items()}
 
 
