@@ -204,8 +204,7 @@ def _judge(wanted: _Wanted) -> int:
         known = load_known_failures(wanted.known_failures, load_registry())
     hooks = None if wanted.hooks is None else load_hooks(wanted.hooks)
     proofs = None if wanted.proofs is None else load_proofs(wanted.proofs)
-    console = own_console()
-    with gentle_interrupts(), contextlib.ExitStack() as stack:
+    with gentle_interrupts(), own_console() as console, contextlib.ExitStack() as stack:
         opened = replace(_open(wanted, stack), hooks=hooks)
         jobs = wanted.jobs or (1 if opened.clock == "movable" else _JOBS_WHERE_TESTS_WAIT)
         # Nobody moves the clock of an endpoint that others use.

@@ -6,11 +6,12 @@ below it unless it passed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
@@ -29,13 +30,20 @@ if TYPE_CHECKING:
 _REASON_CHARACTERS = 600
 
 
-def own_console() -> Console:
+@contextlib.contextmanager
+def own_console() -> Iterator[Console]:
     """A console on a copy of standard output, which stays ours while pytest captures the original."""
     try:
         output = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="replace", buffering=1)
     except (OSError, ValueError, AttributeError):  # no real file below, as in some embedding programs
-        return Console(highlight=False, markup=False, soft_wrap=True)
-    return Console(file=output, highlight=False, markup=False, soft_wrap=True)
+        yield Console(highlight=False, markup=False, soft_wrap=True)
+        return
+    try:
+        yield Console(file=output, highlight=False, markup=False, soft_wrap=True)
+    finally:
+        # Whoever reads standard output may have gone: what is left to write is then lost, and nobody misses it.
+        with contextlib.suppress(OSError):
+            output.close()
 
 
 class Progress:
