@@ -29,6 +29,7 @@ _COMMANDS = {
     "clock": ("ddbproof.cli.clock:clock", "Show or move the time of a served endpoint."),
     "prove": ("ddbproof.cli.prove:prove", "Prove the protocols; covers and mutants."),
     "fuzz": ("ddbproof.cli.fuzz:fuzz", "Drive an endpoint beside the specification."),
+    "check": ("ddbproof.cli.check:check", "Judge a recorded history: linearizable, serializable?"),
     "report": ("ddbproof.cli.report:app", "Sum up, render, merge, compare and publish results."),
     "claims": ("ddbproof.cli.claims:claims", "Browse claims, seed statements and their evidence."),
     "targets": ("ddbproof.cli.targets:app", "List and install the targets that can be launched."),

@@ -27,9 +27,17 @@ Verdict: TypeAlias = "Ok | Violation | Unknown"
 # No clock shows these. Both fit into 64 bits, and so does any sum of two readings of a clock.
 FOREVER = 2**62
 BEFORE_ALL = -(2**62)
+_MOST_STEPS_TOLD = 6
 
 
-class Operation(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename={"returned": "return"}):
+class Operation(
+    msgspec.Struct,
+    frozen=True,
+    gc=False,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    rename={"returned": "return"},
+):
     """One call that concerns one item. `returned` of an ambiguous one is `FOREVER`."""
 
     process: int
@@ -59,7 +67,7 @@ class Operation(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, renam
         return f"process {self.process} {_deed(self)} {told_interval(self.invoke, self.returned)}"
 
 
-class Step(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class Step(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """What a transaction does to one item."""
 
     key: str
@@ -69,7 +77,9 @@ class Step(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What a write replaced, where that is known: by a condition on the version, or from ALL_OLD."""
 
 
-class Transaction(msgspec.Struct, frozen=True, omit_defaults=True, rename={"returned": "return"}):
+class Transaction(
+    msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, rename={"returned": "return"}
+):
     """Several items in one call, all or nothing; its steps stand in the order in which they take effect."""
 
     process: int
@@ -80,22 +90,10 @@ class Transaction(msgspec.Struct, frozen=True, omit_defaults=True, rename={"retu
 
     def told(self) -> str:
         """For people."""
-        deeds = ", ".join(_told_step(step) for step in self.steps)
+        deeds = ", ".join(_told_step(step) for step in self.steps[:_MOST_STEPS_TOLD])
+        if len(self.steps) > _MOST_STEPS_TOLD:
+            deeds += f" and {len(self.steps) - _MOST_STEPS_TOLD} steps more"
         return f"process {self.process}: {deeds} {told_interval(self.invoke, self.returned)}"
-
-
-class History(msgspec.Struct, frozen=True):
-    """What is judged: either operations on single items, or transactions, and what was there at the beginning."""
-
-    operations: Sequence[Operation] = ()
-    transactions: Sequence[Transaction] = ()
-    initial: Mapping[str, Value] = {}
-    """Items that were there before the first operation; all others were not."""
-    orders: Mapping[str, Sequence[Value]] = {}
-    """By key, the order of its versions as far as reads of whole lists show it."""
-    notes: Sequence[str] = ()
-    """What the reader of the file left out."""
-    header: Mapping[str, Any] = {}
 
 
 class Ok(msgspec.Struct, frozen=True, tag="ok"):
@@ -124,6 +122,22 @@ class Unknown(msgspec.Struct, frozen=True, tag="unknown"):
     """The checker cannot tell, and why."""
 
     reason: str
+
+
+class History(msgspec.Struct, frozen=True):
+    """What is judged: either operations on single items, or transactions, and what was there at the beginning."""
+
+    operations: Sequence[Operation] = ()
+    transactions: Sequence[Transaction] = ()
+    initial: Mapping[str, Value] = {}
+    """Items that were there before the first operation; all others were not."""
+    orders: Mapping[str, Sequence[Value]] = {}
+    """By key, the order of its versions as far as reads of whole lists show it."""
+    conflict: Violation | None = None
+    """Two reads of whole lists that cannot both be right."""
+    notes: Sequence[str] = ()
+    """What the reader of the file left out."""
+    header: Mapping[str, Any] = {}
 
 
 def told_value(value: Value | UnsetType) -> str:

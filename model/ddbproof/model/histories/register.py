@@ -18,9 +18,10 @@ see wgl.py. Cost: n log n. `register_fast` gives the same verdicts.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TypeAlias
 
 from msgspec import UNSET, UnsetType
 
@@ -37,6 +38,8 @@ from ddbproof.model.histories.operations import (
     told_value,
     worst,
 )
+
+Judge: TypeAlias = Callable[[Sequence[Operation], Sequence[int], Value], Verdict]
 
 _NOBODY = -1
 
@@ -78,12 +81,19 @@ class _Key:
     following: dict[Value, Value] = field(default_factory=dict)
 
 
-def check(operations: Sequence[Operation], initial: Mapping[str, Value] | None = None) -> Verdict:
-    """Ok, a violation on one of the items, or unknown as the zones cannot judge one."""
+def check(
+    operations: Sequence[Operation],
+    initial: Mapping[str, Value] | None = None,
+    otherwise: Judge | None = None,
+) -> Verdict:
+    """Ok, a violation on one of the items, or unknown as the zones cannot judge one; `otherwise` judges those."""
     first = initial or {}
     verdicts = []
     for key, positions in by_key(operations).items():
-        verdicts.append(check_key(operations, positions, first.get(key)))
+        verdict = check_key(operations, positions, first.get(key))
+        if isinstance(verdict, Unknown) and otherwise is not None:
+            verdict = otherwise(operations, positions, first.get(key))
+        verdicts.append(verdict)
         if isinstance(verdicts[-1], Violation):
             return verdicts[-1]
     return worst(verdicts)

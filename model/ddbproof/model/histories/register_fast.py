@@ -24,6 +24,7 @@ from ddbproof.model.histories.operations import (
     FOREVER,
     Ok,
     Operation,
+    Unknown,
     Value,
     Verdict,
     Violation,
@@ -89,7 +90,11 @@ def columns(operations: Sequence[Operation], initial: Mapping[str, Value] | None
     )
 
 
-def check(operations: Sequence[Operation], initial: Mapping[str, Value] | None = None) -> Verdict:
+def check(
+    operations: Sequence[Operation],
+    initial: Mapping[str, Value] | None = None,
+    otherwise: register.Judge | None = None,
+) -> Verdict:
     """Ok, a violation on one of the items, or unknown: what `register.check` says."""
     first = initial or {}
     if not operations:
@@ -99,13 +104,17 @@ def check(operations: Sequence[Operation], initial: Mapping[str, Value] | None =
     verdicts: list[Verdict] = []
     for code in [*wrong, *odd]:
         positions = np.flatnonzero(table.key == code).tolist()
-        verdict = register.check_key(operations, positions, first.get(operations[positions[0]].key))
+        start = first.get(operations[positions[0]].key)
+        verdict = register.check_key(operations, positions, start)
+        if isinstance(verdict, Unknown) and otherwise is not None:
+            verdict = otherwise(operations, positions, start)
         if isinstance(verdict, Violation):
             return verdict
         if code in wrong:
             raise AssertionError(f"item {code} is called bad by register_fast and good by register")
         verdicts.append(verdict)
-    return worst([*verdicts, Ok(len(operations))])
+    unknown = worst(verdicts)
+    return unknown if isinstance(unknown, Unknown) else Ok(len(operations))
 
 
 def suspects(table: Columns) -> tuple[list[int], list[int]]:

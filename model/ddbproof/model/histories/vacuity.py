@@ -1,0 +1,142 @@
+"""How much a history is worth as evidence: a store that nobody asked much has not shown much.
+
+A write that no read, condition or old item ever showed could have been lost. Where no two operations on an item overlap, no
+order was in question. And what was not answered can hardly contradict anything. None of this changes a verdict; a run whose
+evidence is thin should be planned anew.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import UNSET
+
+from ddbproof.model.histories.operations import History, Outcome, Value
+
+_THIN_SEEN, _THIN_OVERLAP, _THICK_AMBIGUITY = 0.2, 0.05, 0.3
+_TOO_FEW = 10
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """Figures of a history. Shares are from 0 to 1; None where there is nothing to divide by."""
+
+    operations: int
+    items: int
+    reads: int
+    """Reads that were answered."""
+    writes: int
+    """Writes that were acknowledged, those with a condition among them."""
+    writes_seen: float | None
+    """Share of these that somebody saw later."""
+    sightings: float | None
+    """How often each of these was seen, on average."""
+    overlapping: float | None
+    """Share of answered operations with another on the same item at the same time."""
+    ambiguous: float | None
+    """Share of operations of which nobody knows whether they happened."""
+    conditions_held: float | None
+    """Share of conditional writes that were answered and took effect."""
+
+    @property
+    def thin(self) -> tuple[str, ...]:
+        """Why this is little evidence, in words; nothing if it is not."""
+        found = []
+        if self.operations < _TOO_FEW:
+            found.append(f"only {self.operations} operations")
+        if self.writes_seen is not None and self.writes_seen < _THIN_SEEN:
+            found.append(f"only {self.writes_seen:.0%} of the writes were ever seen")
+        if self.overlapping is not None and self.overlapping < _THIN_OVERLAP:
+            found.append(f"only {self.overlapping:.0%} of the operations overlap with another on their item")
+        if self.ambiguous is not None and self.ambiguous > _THICK_AMBIGUITY:
+            found.append(f"{self.ambiguous:.0%} of the operations had no answer")
+        if not self.reads:
+            found.append("nothing was read")
+        return tuple(found)
+
+    def told(self) -> str:
+        """One line."""
+        seen = "none" if self.writes_seen is None else f"{self.writes_seen:.0%}"
+        return (
+            f"{self.operations} operations on {self.items} items: {self.reads} reads; {self.writes} writes, {seen} of "
+            f"them seen; {self.overlapping or 0:.0%} overlap, {self.ambiguous or 0:.0%} ambiguous"
+        )
+
+
+class _Touch(msgspec.Struct, gc=False):
+    """What one operation has to do with one item."""
+
+    key: str
+    invoke: int
+    returned: int
+    outcome: Outcome
+    read: bool
+    conditional: bool
+    found: object
+    wrote: object
+
+
+def evidence(history: History) -> Evidence:
+    """The figures of a history."""
+    seen: Counter[tuple[str, object]] = Counter()
+    wrote: set[tuple[str, Value | object]] = set()
+    intervals: dict[str, list[tuple[int, int]]] = {}
+    counts: Counter[str] = Counter()
+    for touch in _touches(history):
+        counts["touches"] += 1
+        if touch.found is not UNSET:
+            seen[touch.key, touch.found] += 1
+        if touch.outcome == "info":
+            counts["ambiguous"] += 1
+            intervals.setdefault(touch.key, [])
+            continue
+        intervals.setdefault(touch.key, []).append((touch.invoke, touch.returned))
+        counts["reads"] += touch.read and touch.outcome == "ok"
+        counts["conditional"] += touch.conditional
+        if not touch.read and touch.outcome == "ok":
+            counts["writes"] += 1
+            counts["held"] += touch.conditional
+            wrote.add((touch.key, touch.wrote))
+    answered = sum(len(some) for some in intervals.values())
+    overlapping = sum(_overlapping(some) for some in intervals.values())
+    return Evidence(
+        operations=len(history.operations) + len(history.transactions),
+        items=len(intervals),
+        reads=counts["reads"],
+        writes=counts["writes"],
+        writes_seen=_share(sum(one in seen for one in wrote), len(wrote)),
+        sightings=_share(sum(seen[one] for one in wrote), len(wrote)),
+        overlapping=_share(overlapping, answered),
+        ambiguous=_share(counts["ambiguous"], counts["touches"]),
+        conditions_held=_share(counts["held"], counts["conditional"]),
+    )
+
+
+def _touches(history: History) -> Iterator[_Touch]:
+    for one in history.operations:
+        conditional, found = one.kind == "cas", one.observed
+        yield _Touch(
+            one.key, one.invoke, one.returned, one.outcome, one.kind == "read", conditional, found, one.value
+        )
+    for many in history.transactions:
+        answered = many.outcome == "ok"
+        for step in many.steps:
+            read = step.kind == "read"
+            found = (step.value if read else step.seen) if answered else UNSET
+            yield _Touch(step.key, many.invoke, many.returned, many.outcome, read, False, found, step.value)
+
+
+def _overlapping(intervals: list[tuple[int, int]]) -> int:
+    """How many of them share an instant with another."""
+    intervals.sort()
+    count, latest = 0, None
+    for place, (invoke, returned) in enumerate(intervals):
+        after = place + 1 < len(intervals) and intervals[place + 1][0] <= returned
+        count += after or (latest is not None and latest >= invoke)
+        latest = returned if latest is None else max(latest, returned)
+    return count
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
