@@ -82,6 +82,8 @@ class Reader:
         """The next token that is not blank, and its kind; no kind at the end."""
         while self.place < len(self.text):
             match = _TOKEN.match(self.text, self.place)
+            if match is None and self.text[self.place] == '"':
+                raise self._error("a string has no end")
             if match is None:
                 raise self._error(f"cannot read {self.text[self.place : self.place + 20]!r}")
             token, kind = match[0], match.lastgroup
@@ -146,6 +148,4 @@ class Reader:
             return int(token.rstrip("N"))
         if _DECIMAL.fullmatch(token):
             return float(token.rstrip("M"))
-        if token.startswith('"'):
-            raise self._error("a string has no end")
         return token

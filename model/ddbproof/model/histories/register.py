@@ -20,7 +20,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 from typing import TypeAlias
 
 from msgspec import UNSET, UnsetType
@@ -42,6 +42,7 @@ from ddbproof.model.histories.operations import (
 Judge: TypeAlias = Callable[[Sequence[Operation], Sequence[int], Value], Verdict]
 
 _NOBODY = -1
+_MOST_LINKS = 6
 
 
 @dataclass(slots=True)
@@ -311,13 +312,13 @@ def _out_of_order(item: _Key, zone: _Zone, early: int, value: Value) -> Violatio
     if item.versions[value].writer == late:
         reason, anomaly = f"op {early} found what op {late} wrote", "read from the future"
     else:
-        chain = zone.values[-4:]
-        links = " -> ".join(told_value(one) for one in chain)
-        dots = "... -> " if len(chain) < len(zone.values) else ""
-        reason, anomaly = (
-            f"the values replaced each other in this order: {dots}{links}",
-            "replaced out of order",
-        )
+        sighting = _is_sighting(item, late)
+        held = item.operations[late].observed if sighting else item.operations[late].value
+        chain = [told_value(one) for one in dropwhile(lambda one: one != held, zone.values)]
+        if len(chain) > _MOST_LINKS:
+            chain[2:-2] = ["..."]
+        reason = f"the values replaced each other in this order: {' -> '.join(chain)}"
+        anomaly = "stale read" if sighting else "replaced out of order"
     return _violation(
         item,
         anomaly,
@@ -330,16 +331,21 @@ def _out_of_order(item: _Key, zone: _Zone, early: int, value: Value) -> Violatio
 
 def _interleaved(item: _Key, outer: _Zone, inner: _Zone) -> Violation:
     """Each block has an operation that returned before one of the other was invoked."""
-    late = item.operations[outer.last]
-    stale = inner.first == item.versions[inner.values[0]].writer and late.observed is not UNSET
+    stale = _is_sighting(item, outer.last) or _is_sighting(item, inner.last)
     return _violation(
         item,
-        "stale read" if stale and late.kind in ("read", "cas") else "interleaved values",
+        "stale read" if stale else "interleaved values",
         [outer.first, outer.last, inner.first, inner.last],
         f"{_stretch(outer)} was in the item without a break, and so was {_stretch(inner)}",
         f"{_stretch(outer)} came first, as {_before(item, outer.first, inner.last)}",
         f"but {_stretch(inner)} came first, as {_before(item, inner.first, outer.last)}",
     )
+
+
+def _is_sighting(item: _Key, position: int) -> bool:
+    """True for what only tells the item: a read, or a write that was refused."""
+    operation = item.operations[position]
+    return operation.kind == "read" or operation.outcome == "fail"
 
 
 def _stretch(zone: _Zone) -> str:

@@ -8,8 +8,8 @@ session serializable, and with the order of real time (graph.py) not strictly se
 respects the edges is a serial one, so ok is certain.
 
 Blind writes start a chain of their own. The first chain comes before all others, but the order of these is open: cycles
-are looked for without one; if there are none, some likely orders are tried. If one of them gives no cycle, it is ok, else
-unknown. Appends to a list that no read shows come after all that were read, in any order (after Elle, Kingsbury and
+are looked for without one; if there are none, some likely orders are tried. If one of them gives no cycle, it is ok. Else
+it is unknown, but that the order which time demands of two chains can give a cycle that is not strict. Appends to a list that no read shows come after all that were read, in any order (after Elle, Kingsbury and
 Alvaro 2020).
 
 An ambiguous transaction happened if anything it wrote was read or replaced; otherwise it is left out. What an ambiguous
@@ -66,11 +66,26 @@ def check(
     judgement = _judged(edges, transactions, versions.live)
     if not versions.unordered or isinstance(judgement.strict, Violation):
         return _with_doubt(judgement, versions)
-    for ranks in _likely(versions, edges, transactions):
+    spans = {head: _span(versions, head) for heads in versions.unordered.values() for head in heads}
+    for ranks in _likely(versions, edges, spans):
         tried = _judged(edges.joined(versions.guessed(ranks)), transactions, versions.live)
         if isinstance(tried.strict, Ok):
             return tried
+    # What time demands of the order of chains is certain, as far as the strict promise goes.
+    in_time = _judged(edges.joined(versions.demanded(spans)), transactions, versions.live).strict
+    if isinstance(in_time, Violation):
+        judgement = msgspec.structs.replace(judgement, strict=_by_time(in_time))
     return _with_doubt(judgement, versions)
+
+
+def _by_time(found: Violation) -> Violation:
+    """A cycle in which the order of versions is one that time demands."""
+    name = found.anomaly.removesuffix("-session").removesuffix("-realtime")
+    let = (
+        *found.let,
+        "versions in the order that time demands: what was seen before the other was asked for is first",
+    )
+    return msgspec.structs.replace(found, anomaly=f"{name}-realtime", let=let)
 
 
 def single(operations: Sequence[Operation]) -> list[Transaction]:
@@ -78,12 +93,17 @@ def single(operations: Sequence[Operation]) -> list[Transaction]:
     made = []
     for one in operations:
         seen = one.expected if one.kind == "cas" else one.seen
-        outcome, step = one.outcome, Step(one.key, "write", None if one.kind == "delete" else one.value, seen)
+        outcome, steps = (
+            one.outcome,
+            [Step(one.key, "write", None if one.kind == "delete" else one.value, seen)],
+        )
         if one.kind == "read":
-            step = Step(one.key, "read", one.value)
-        elif one.outcome == "fail" and one.seen is not UNSET:
-            outcome, step = "ok", Step(one.key, "read", one.seen)
-        made.append(Transaction(one.process, (step,), one.invoke, one.returned, outcome))
+            steps = [Step(one.key, "read", one.value)]
+        elif one.seen is not UNSET and one.outcome == "fail":
+            outcome, steps = "ok", [Step(one.key, "read", one.seen)]
+        elif one.seen is not UNSET:
+            steps.insert(0, Step(one.key, "read", one.seen))
+        made.append(Transaction(one.process, tuple(steps), one.invoke, one.returned, outcome))
     return made
 
 
@@ -300,6 +320,16 @@ class _Versions:
                 self._replaced(edges, key, self.tail(earlier)[1], later[1])
         return edges
 
+    def demanded(self, spans: Mapping[Version, tuple[int, int]]) -> Edges:
+        """Edges for neighbours of which one has an operation that returned before one of the other was invoked."""
+        edges = Edges()
+        for key, heads in self.unordered.items():
+            for pair in pairwise(sorted(heads, key=lambda head: sum(spans[head]))):
+                for earlier, later in (pair, pair[::-1]):
+                    if spans[earlier][0] < spans[later][1]:
+                        self._replaced(edges, key, self.tail(earlier)[1], later[1])
+        return edges
+
     # -- what is wrong ------------------------------------------------------------------------------------
 
     def _named(self, *numbers: int) -> tuple[str, ...]:
@@ -350,28 +380,26 @@ def _against_itself(one: Transaction) -> str | None:
     return None
 
 
+def _span(versions: _Versions, head: Version) -> tuple[int, int]:
+    """The first return and the last invoke of all who wrote or read a version of this chain."""
+    first, last = FOREVER, BEFORE_ALL
+    key, value = head
+    while True:
+        for number in (versions.writer[key, value], *versions.readers.get((key, value), ())):
+            one = versions.transactions[number]
+            first, last = min(first, one.returned), max(last, one.invoke)
+        if (key, value) not in versions.following:
+            return first, last
+        value = versions.following[key, value]
+
+
 def _likely(
-    versions: _Versions, edges: Edges, transactions: Sequence[Transaction]
+    versions: _Versions, edges: Edges, spans: Mapping[Version, tuple[int, int]]
 ) -> Iterable[dict[Version, float]]:
     """Orders of chains to try: by the middle of the time each was certainly there, and by what depends on what."""
-    heads = [head for chains in versions.unordered.values() for head in chains]
-    middle = {}
-    for head in heads:
-        first, last = FOREVER, BEFORE_ALL
-        key, value = head
-        while True:
-            for number in (versions.writer[key, value], *versions.readers.get((key, value), ())):
-                first, last = (
-                    min(first, transactions[number].returned),
-                    max(last, transactions[number].invoke),
-                )
-            if (key, value) not in versions.following:
-                break
-            value = versions.following[key, value]
-        middle[head] = (first + last) / 2
-    yield middle
-    count = len(transactions)
-    order = order_of(edges.joined(real_time(transactions, versions.live)), 2 * count)
+    yield {head: sum(span) / 2 for head, span in spans.items()}
+    count = len(versions.transactions)
+    order = order_of(edges.joined(real_time(versions.transactions, versions.live)), 2 * count)
     if order is not None:
         place = {number: rank for rank, number in enumerate(order)}
-        yield {head: place[versions.writer[head]] for head in heads}
+        yield {head: place[versions.writer[head]] for head in spans}
