@@ -10,13 +10,13 @@ by pointer doubling, and the running maximum of invokes within blocks by one run
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from ddbproof.model.histories import register
 from ddbproof.model.histories.operations import (
@@ -38,6 +38,8 @@ READ, WRITE, CAS, DELETE = range(4)
 OK, FAIL, INFO = range(3)
 ABSENT, NOT_TOLD = -1, -2
 _KINDS = {"read": READ, "write": WRITE, "cas": CAS, "delete": DELETE}
+_LARGE = 2**36
+_PLAIN_TYPES = {int, type(None), UnsetType}
 _OUTCOMES = {"ok": OK, "fail": FAIL, "info": INFO}
 
 
@@ -60,34 +62,42 @@ def columns(operations: Sequence[Operation], initial: Mapping[str, Value] | None
     """The arrays of a history."""
     keys: dict[str, int] = {}
     key = [keys.setdefault(one.key, len(keys)) for one in operations]
-    first = [(initial or {}).get(name) for name in keys]
-    fields: list[list[Any]] = [
+    value, expected, seen, first = _numbered(
         [one.value for one in operations],
         [one.expected for one in operations],
         [one.seen for one in operations],
-        first,
-    ]
-    # Numbers from 0 on stand for themselves; anything else gets a number of its own.
-    special = {value for field in fields for value in set(field) if not (type(value) is int and value >= 0)}
-    largest = max((value for field in fields for value in set(field) - special), default=0)
-    codes: dict[Hashable, int] = {None: ABSENT, UNSET: NOT_TOLD}
-    if largest >= 2**40:
-        special = {value for field in fields for value in field}
-        largest = 0
-    others = sorted(special - {None, UNSET}, key=str)
-    codes.update((value, number) for number, value in enumerate(others, largest + 1))
-    value, expected, seen, start = (_array(codes.get(one, one) for one in field) for field in fields)
+        [(initial or {}).get(name) for name in keys],
+    )
     return Columns(
         _array(key),
-        _array(_KINDS[one.kind] for one in operations),
-        _array(_OUTCOMES[one.outcome] for one in operations),
+        _array([_KINDS[one.kind] for one in operations]),
+        _array([_OUTCOMES[one.outcome] for one in operations]),
         value,
         expected,
         seen,
-        _array(one.invoke for one in operations),
-        _array(one.returned for one in operations),
-        start,
+        _array([one.invoke for one in operations]),
+        _array([one.returned for one in operations]),
+        first,
     )
+
+
+def _numbered(*fields: list[Any]) -> list[Integers]:
+    """Values as numbers: those from 0 on stand for themselves, as long as there is nothing else among them."""
+    codes: dict[Hashable, int] = {None: ABSENT, UNSET: NOT_TOLD}
+    if all(set(map(type, field)) <= _PLAIN_TYPES for field in fields):
+        present = [[value for value in field if type(value) is int] for field in fields]
+        if all(min(some, default=0) >= 0 and max(some, default=0) < _LARGE for some in present):
+            return [
+                _array(
+                    [ABSENT if value is None else NOT_TOLD if value is UNSET else value for value in field]
+                )
+                for field in fields
+            ]
+    for field in fields:
+        for value in field:
+            if value not in codes:
+                codes[value] = len(codes)
+    return [_array([codes[value] for value in field]) for field in fields]
 
 
 def check(
@@ -293,5 +303,5 @@ def _first(items: Integers, chosen: Flags) -> Integers:
     return found
 
 
-def _array(values: Iterable[Any]) -> Integers:
-    return np.array(list(values), dtype=np.int64)
+def _array(values: list[Any]) -> Integers:
+    return np.array(values, dtype=np.int64)

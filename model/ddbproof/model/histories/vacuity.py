@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import UNSET
 
-from ddbproof.model.histories.operations import History, Outcome, Value
+from ddbproof.model.histories.operations import History, Outcome
 
 _THIN_SEEN, _THIN_OVERLAP, _THICK_AMBIGUITY = 0.2, 0.05, 0.3
 _TOO_FEW = 10
@@ -64,67 +64,64 @@ class Evidence(msgspec.Struct, frozen=True):
         )
 
 
-class _Touch(msgspec.Struct, gc=False):
-    """What one operation has to do with one item."""
-
-    key: str
-    invoke: int
-    returned: int
-    outcome: Outcome
-    read: bool
-    conditional: bool
-    found: object
-    wrote: object
+# What an operation has to do with an item: item, invoke, return, outcome, is it a read, has it a condition, what it
+# found there, what it wrote. A tuple, as there are millions.
+_Touch = tuple[str, int, int, Outcome, bool, bool, object, object]
 
 
 def evidence(history: History) -> Evidence:
     """The figures of a history."""
     seen: Counter[tuple[str, object]] = Counter()
-    wrote: set[tuple[str, Value | object]] = set()
+    wrote: set[tuple[str, object]] = set()
     intervals: dict[str, list[tuple[int, int]]] = {}
-    counts: Counter[str] = Counter()
-    for touch in _touches(history):
-        counts["touches"] += 1
-        if touch.found is not UNSET:
-            seen[touch.key, touch.found] += 1
-        if touch.outcome == "info":
-            counts["ambiguous"] += 1
-            intervals.setdefault(touch.key, [])
+    touches = ambiguous = reads = writes = conditional = held = 0
+    for key, invoke, returned, outcome, is_read, has_condition, found, written in _touches(history):
+        touches += 1
+        if found is not UNSET:
+            seen[key, found] += 1
+        mine = intervals.setdefault(key, [])
+        if outcome == "info":
+            ambiguous += 1
             continue
-        intervals.setdefault(touch.key, []).append((touch.invoke, touch.returned))
-        counts["reads"] += touch.read and touch.outcome == "ok"
-        counts["conditional"] += touch.conditional
-        if not touch.read and touch.outcome == "ok":
-            counts["writes"] += 1
-            counts["held"] += touch.conditional
-            wrote.add((touch.key, touch.wrote))
+        mine.append((invoke, returned))
+        conditional += has_condition
+        if outcome == "ok":
+            if is_read:
+                reads += 1
+            else:
+                writes += 1
+                held += has_condition
+                wrote.add((key, written))
     answered = sum(len(some) for some in intervals.values())
-    overlapping = sum(_overlapping(some) for some in intervals.values())
     return Evidence(
         operations=len(history.operations) + len(history.transactions),
         items=len(intervals),
-        reads=counts["reads"],
-        writes=counts["writes"],
+        reads=reads,
+        writes=writes,
         writes_seen=_share(sum(one in seen for one in wrote), len(wrote)),
         sightings=_share(sum(seen[one] for one in wrote), len(wrote)),
-        overlapping=_share(overlapping, answered),
-        ambiguous=_share(counts["ambiguous"], counts["touches"]),
-        conditions_held=_share(counts["held"], counts["conditional"]),
+        overlapping=_share(sum(_overlapping(some) for some in intervals.values()), answered),
+        ambiguous=_share(ambiguous, touches),
+        conditions_held=_share(held, conditional),
     )
 
 
 def _touches(history: History) -> Iterator[_Touch]:
     for one in history.operations:
-        conditional, found = one.kind == "cas", one.observed
-        yield _Touch(
-            one.key, one.invoke, one.returned, one.outcome, one.kind == "read", conditional, found, one.value
-        )
+        kind, outcome = one.kind, one.outcome
+        if kind == "read":
+            found = one.value if outcome == "ok" else UNSET
+        else:
+            found = one.observed
+            if found is UNSET and outcome == "ok":
+                found = one.seen
+        yield one.key, one.invoke, one.returned, outcome, kind == "read", kind == "cas", found, one.value
     for many in history.transactions:
         answered = many.outcome == "ok"
         for step in many.steps:
-            read = step.kind == "read"
-            found = (step.value if read else step.seen) if answered else UNSET
-            yield _Touch(step.key, many.invoke, many.returned, many.outcome, read, False, found, step.value)
+            is_read = step.kind == "read"
+            shown = (step.value if is_read else step.seen) if answered else UNSET
+            yield step.key, many.invoke, many.returned, many.outcome, is_read, False, shown, step.value
 
 
 def _overlapping(intervals: list[tuple[int, int]]) -> int:
