@@ -13,7 +13,7 @@ clients or many ambiguous operations on one item, hence the budget; at its end t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from msgspec import UNSET
@@ -36,6 +36,7 @@ _SHRINKING_BUDGET = 100_000
 _MOST_SHOWN = 8
 
 Apply = Callable[[Any, Operation], Any]
+_Way: TypeAlias = "tuple[int, _Way] | None"
 
 
 class Search(msgspec.Struct, frozen=True):
@@ -103,74 +104,117 @@ def item_step(state: Value, operation: Operation) -> Any:
 
 
 def linearize(operations: Sequence[Operation], initial: Any, step: Apply, budget: int) -> Search:
-    """Look for an order; `step` is the specification. States have to be hashable."""
+    """Look for an order; `step` is the specification. States have to be hashable.
+
+    At every turn first what has to be taken is tried, then, at the first return that forbids to go on, what need not.
+    """
     calls = _Calls(operations)
-    following, before, owner, ending = calls.following, calls.before, calls.owner, calls.ending
-    place, required = calls.place, calls.required
-    remaining, state, steps = calls.remaining, initial, 0
-    base = window = doubtful = 0
+    following, before, owner, ending, place = (
+        calls.following,
+        calls.before,
+        calls.owner,
+        calls.ending,
+        calls.place,
+    )
+    doubt, doubt_from = calls.doubt, len(owner)
+    remaining, state, steps = len(operations) - len(doubt), initial, 0
+    base = window = doubtful = limit = 0
     tried: set[tuple[int, int, int, Any]] = set()
-    taken: list[tuple[int, Any, int, int, int]] = []
-    longest: tuple[int, ...] = ()
+    taken: list[tuple[int, int, _Way, Any, int, int, int]] = []
+    # The way here, newest first, as pairs: so keeping the longest costs nothing.
+    way: _Way = None
+    longest: _Way = None
+    length = 0
     stuck: int | None = None
     event = following[0]
     while remaining:
-        number = owner[event]
-        if number >= 0:
-            if steps >= budget:
-                return Search(None, longest, stuck, steps)
-            steps += 1
-            after = step(state, operations[number])
-            if after is not IMPOSSIBLE:
-                if required[number]:
-                    first, bits, maybe = base, window | 1 << (place[number] - base), doubtful
-                    while bits & 1:
-                        bits >>= 1
-                        first += 1
-                else:
-                    first, bits, maybe = base, window, doubtful | 1 << place[number]
-                configuration = (first, bits, maybe, after)
-                if configuration not in tried:
-                    tried.add(configuration)
-                    taken.append((event, state, base, window, doubtful))
-                    base, window, doubtful, state = first, bits, maybe, after
-                    for one in (event, ending[number]):
-                        if one:
-                            following[before[one]], before[following[one]] = following[one], before[one]
-                    remaining -= required[number]
-                    event = following[0]
-                    continue
-            event = following[event]
+        chosen = event - doubt_from
+        if chosen < 0:
+            number = owner[event]
+            if number < 0:
+                limit, event = event, doubt_from
+                continue
+            after_this = following[event]
+        elif (
+            chosen < len(doubt)
+            and operations[doubt[chosen]].invoke <= operations[calls.returning[limit]].returned
+        ):
+            number, after_this = doubt[chosen], event + 1
+            if doubtful >> chosen & 1:
+                event = after_this
+                continue
+        else:
+            # Whoever returns at the limit must have been taken before. Take back the last one taken.
+            if len(taken) >= length:
+                length, longest, stuck = len(taken), way, calls.returning[limit]
+            if not taken:
+                return Search(False, _order(longest), stuck, steps)
+            event, limit, way, state, base, window, doubtful = taken.pop()
+            number = doubt[event - doubt_from] if event >= doubt_from else owner[event]
+            if event < doubt_from:
+                for one in (ending[number], event):
+                    following[before[one]] = before[following[one]] = one
+                remaining += 1
+                event = following[event]
+            else:
+                event += 1
             continue
-        # A return: whose it is must have been taken before now. Take back the last one taken.
-        if len(taken) >= len(longest) and event < len(owner) - 1:
-            longest, stuck = tuple(owner[one[0]] for one in taken), calls.returning[event]
-        if not taken:
-            return Search(False, longest, stuck, steps)
-        event, state, base, window, doubtful = taken.pop()
-        number = owner[event]
-        remaining += required[number]
-        for one in (ending[number], event):
-            if one:
-                following[before[one]] = before[following[one]] = one
-        event = following[event]
-    return Search(True, tuple(owner[one[0]] for one in taken), None, steps)
+        if steps >= budget:
+            return Search(None, _order(longest), stuck, steps)
+        steps += 1
+        after = step(state, operations[number])
+        if after is IMPOSSIBLE:
+            event = after_this
+            continue
+        first, bits, maybe = base, window, doubtful
+        if chosen < 0:
+            bits |= 1 << (place[number] - base)
+            while bits & 1:
+                bits >>= 1
+                first += 1
+        else:
+            maybe |= 1 << chosen
+        configuration = (first, bits, maybe, after)
+        if configuration in tried:
+            event = after_this
+            continue
+        tried.add(configuration)
+        taken.append((event, limit, way, state, base, window, doubtful))
+        way = (number, way)
+        base, window, doubtful, state = first, bits, maybe, after
+        if chosen < 0:
+            for one in (event, ending[number]):
+                following[before[one]], before[following[one]] = following[one], before[one]
+            remaining -= 1
+        event = following[0]
+    return Search(True, _order(way), None, steps)
+
+
+def _order(way: _Way) -> tuple[int, ...]:
+    order = []
+    while way is not None:
+        order.append(way[0])
+        way = way[1]
+    return tuple(reversed(order))
 
 
 class _Calls:
     """Calls and returns in order of time, as a list from which both of an operation can be taken out and put back.
 
-    Event 0 is the head. `owner` is the operation of a call, and -1 for returns; ambiguous operations have no return.
+    Event 0 is the head. `owner` is the operation of a call, and -1 for returns. Ambiguous operations are not in the list
+    but in `doubt`, in the order in which they were invoked.
     """
 
     def __init__(self, operations: Sequence[Operation]) -> None:
-        self.required = [operation.outcome != "info" for operation in operations]
-        self.remaining = sum(self.required)
-        events = [(operation.invoke, 0, number) for number, operation in enumerate(operations)]
-        events += [
-            (one.returned, 1, number) for number, one in enumerate(operations) if self.required[number]
-        ]
+        events = []
+        doubt = []
+        for number, one in enumerate(operations):
+            if one.outcome == "info":
+                doubt.append((one.invoke, number))
+            else:
+                events += [(one.invoke, 0, number), (one.returned, 1, number)]
         events.sort()
+        self.doubt = [number for _, number in sorted(doubt)]
         count = len(events)
         self.following = [*range(1, count + 2), count + 1]
         self.before = [0, *range(count + 1)]
@@ -178,15 +222,15 @@ class _Calls:
         self.returning = [-1] * (count + 2)
         self.ending = [0] * len(operations)
         self.place = [0] * len(operations)
-        counts = [0, 0]
+        calls = 0
         for event, (_, is_return, number) in enumerate(events, 1):
             if is_return:
                 self.returning[event] = number
                 self.ending[number] = event
             else:
                 self.owner[event] = number
-                self.place[number] = counts[self.required[number]]
-                counts[self.required[number]] += 1
+                self.place[number] = calls
+                calls += 1
 
 
 def _that_matter(operations: Sequence[Operation], positions: Iterable[int], initial: Value) -> list[int]:
