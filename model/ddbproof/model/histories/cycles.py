@@ -8,15 +8,12 @@ added to its name, as Elle does.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from ddbproof.model.histories.graph import Edges, Reason, Tangle
+from ddbproof.model.histories.graph import Edge, Edges, Reason, Tangle
 from ddbproof.model.histories.operations import Transaction, Violation, told_value
 
 _MOST_WORK = 3_000_000
 _MOST_SHOWN = 8
-
-_Link = tuple[int, int, Reason, Any]
 
 
 def worst_cycle(edges: Edges, count: int, transactions: Sequence[Transaction]) -> Violation | None:
@@ -67,7 +64,7 @@ def _with_one_overtaken(tangle: Tangle) -> list[int] | None:
     for component in tangle.components(_anything):
         for source in sorted(component):
             for target, number in tangle.following[source]:
-                if tangle.edges.reasons[number] is not Reason.OVERTAKEN or target not in component:
+                if tangle.edges[number][2] is not Reason.OVERTAKEN or target not in component:
                     continue
                 way, work = tangle.way(target, source, _writes_and_reads, component)
                 left -= work
@@ -80,22 +77,22 @@ def _with_one_overtaken(tangle: Tangle) -> list[int] | None:
 
 def _length(tangle: Tangle, way: list[int]) -> int:
     """How many transactions a way begins at or goes through."""
-    return sum(tangle.edges.sources[number] < tangle.transactions for number in way)
+    return sum(tangle.edges[number][0] < tangle.transactions for number in way)
 
 
 # -- in words ---------------------------------------------------------------------------------------------
 
 
-def _links(cycle: list[int], tangle: Tangle) -> list[_Link]:
+def _links(cycle: list[int], tangle: Tangle) -> list[Edge]:
     """The edges between transactions; a way through time nodes is one."""
     edges = tangle.edges
-    while edges.sources[cycle[0]] >= tangle.transactions:
+    while edges[cycle[0]][0] >= tangle.transactions:
         cycle = [*cycle[1:], cycle[0]]
-    links: list[_Link] = []
+    links: list[Edge] = []
     for number in cycle:
-        source, target = edges.sources[number], edges.targets[number]
+        source, target, reason, subject = edges[number]
         if source < tangle.transactions:
-            links.append((source, target, edges.reasons[number], edges.subjects[number]))
+            links.append((source, target, reason, subject))
         else:
             links[-1] = (links[-1][0], target, Reason.TIME, None)
     return links
@@ -116,7 +113,7 @@ def _told(cycle: list[int], tangle: Tangle, transactions: Sequence[Transaction])
     return argued(name, links, transactions)
 
 
-def argued(name: str, links: Sequence[_Link], transactions: Sequence[Transaction]) -> Violation:
+def argued(name: str, links: Sequence[Edge], transactions: Sequence[Transaction]) -> Violation:
     """A violation whose argument is a cycle of links."""
     numbers = tuple(source for source, _, _, _ in links)
     let = [f"T{number} = {transactions[number].told()}" for number in numbers[:_MOST_SHOWN]]
@@ -128,7 +125,7 @@ def argued(name: str, links: Sequence[_Link], transactions: Sequence[Transaction
     return Violation(name, numbers, tuple(let), tuple(then))
 
 
-def _sentence(link: _Link, transactions: Sequence[Transaction]) -> str:
+def _sentence(link: Edge, transactions: Sequence[Transaction]) -> str:
     source, target, reason, subject = link
     order = f"T{source} comes before T{target}, as"
     if reason is Reason.TIME:

@@ -12,7 +12,7 @@ taking away from the other end as well leaves little.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import Any, TypeAlias
 
@@ -35,46 +35,34 @@ class Reason(IntEnum):
     TIME = 4  # the first returned before the second was invoked
 
 
-class Edges:
-    """From, to, the reason, and the item and values it is about; as columns."""
+# From, to, the reason, and the item and values it is about.
+Edge: TypeAlias = tuple[int, int, Reason, Any]
 
-    def __init__(self) -> None:
-        self.sources: list[int] = []
-        self.targets: list[int] = []
-        self.reasons: list[Reason] = []
-        self.subjects: list[Any] = []
+
+class Edges:
+    """Edges of a graph. A transaction does not depend on itself, so there are none from a node to itself."""
+
+    def __init__(self, edges: list[Edge] | None = None) -> None:
+        self.all: list[Edge] = edges or []
 
     def add(self, source: int, target: int, reason: Reason, subject: Any = None) -> None:
-        """A transaction does not depend on itself."""
+        """One more, unless it would be from a node to itself."""
         if source != target:
-            self.sources.append(source)
-            self.targets.append(target)
-            self.reasons.append(reason)
-            self.subjects.append(subject)
-
-    def extend(self, sources: Iterable[int], targets: Iterable[int], reason: Reason) -> None:
-        """Many with one reason."""
-        before = len(self.sources)
-        self.sources.extend(sources)
-        self.targets.extend(targets)
-        count = len(self.sources) - before
-        self.reasons.extend([reason] * count)
-        self.subjects.extend([None] * count)
+            self.all.append((source, target, reason, subject))
 
     def joined(self, *others: Edges) -> Edges:
         """These and more."""
-        union = Edges()
-        for edges in (self, *others):
-            union.sources += edges.sources
-            union.targets += edges.targets
-            union.reasons += edges.reasons
-            union.subjects += edges.subjects
-        return union
+        return Edges([*self.all, *(edge for edges in others for edge in edges.all)])
+
+    def ends(self) -> tuple[Integers, Integers]:
+        """All sources, and all targets."""
+        sources = np.array([edge[0] for edge in self.all], np.int64)
+        return sources, np.array([edge[1] for edge in self.all], np.int64)
 
 
 def real_time(transactions: Sequence[Transaction], chosen: Sequence[int]) -> Edges:
     """Time nodes, numbered after the transactions, and their edges. Without an answer nothing comes after."""
-    edges, count = Edges(), len(transactions)
+    count = len(transactions)
     live = np.array(chosen, np.int64)
     invoke = np.array([transactions[number].invoke for number in chosen], np.int64)
     ended = np.array([number for number in chosen if transactions[number].outcome == "ok"], np.int64)
@@ -83,10 +71,11 @@ def real_time(transactions: Sequence[Transaction], chosen: Sequence[int]) -> Edg
     nodes = count + np.arange(len(order))
     latest = np.searchsorted(returned[order], invoke, side="left") - 1
     after = latest >= 0
-    edges.extend(ended[order].tolist(), nodes.tolist(), Reason.TIME)
-    edges.extend(nodes[:-1].tolist(), nodes[1:].tolist(), Reason.TIME)
-    edges.extend(nodes[latest[after]].tolist(), live[after].tolist(), Reason.TIME)
-    return edges
+    sources = np.concatenate((ended[order], nodes[:-1], nodes[latest[after]])).tolist()
+    targets = np.concatenate((nodes, nodes[1:], live[after])).tolist()
+    return Edges(
+        [(source, target, Reason.TIME, None) for source, target in zip(sources, targets, strict=True)]
+    )
 
 
 def sessions(transactions: Sequence[Transaction], chosen: Sequence[int]) -> Edges:
@@ -104,13 +93,13 @@ def sessions(transactions: Sequence[Transaction], chosen: Sequence[int]) -> Edge
 
 def order_of(edges: Edges, count: int) -> list[int] | None:
     """All nodes, each before those that depend on it; None if there is a cycle."""
-    order = _peeled(count, np.array(edges.sources, np.int64), np.array(edges.targets, np.int64))
+    order = _peeled(count, *edges.ends())
     return order if len(order) == count else None
 
 
 def residue(edges: Edges, count: int) -> set[int]:
     """Nodes that may lie on a cycle; none if and only if there is no cycle."""
-    sources, targets = np.array(edges.sources, np.int64), np.array(edges.targets, np.int64)
+    sources, targets = edges.ends()
     left = np.ones(count, bool)
     left[_peeled(count, sources, targets)] = False
     if left.any():
@@ -142,8 +131,8 @@ class Tangle:
         self.transactions = transactions
         self.following: dict[int, list[tuple[int, int]]] = {}
         left = residue(edges, count)
-        self.edges = edges
-        for number, (source, target) in enumerate(zip(edges.sources, edges.targets, strict=True)):
+        self.edges = edges.all
+        for number, (source, target, _, _) in enumerate(edges.all):
             if source in left and target in left:
                 self.following.setdefault(source, []).append((target, number))
 
@@ -152,7 +141,7 @@ class Tangle:
         graph = nx.DiGraph()
         for source, ways in self.following.items():
             graph.add_edges_from(
-                (source, target) for target, number in ways if allowed(self.edges.reasons[number])
+                (source, target) for target, number in ways if allowed(self.edges[number][2])
             )
         found = [part for part in nx.strongly_connected_components(graph) if len(part) > 1]
         return sorted(found, key=len)
@@ -168,7 +157,7 @@ class Tangle:
             node = waiting.popleft()
             for after, number in self.following.get(node, ()):
                 work += 1
-                if after in came or after not in within or not allowed(self.edges.reasons[number]):
+                if after in came or after not in within or not allowed(self.edges[number][2]):
                     continue
                 came[after] = number
                 if after == target:
@@ -182,6 +171,6 @@ class Tangle:
 
     def _back(self, source: int, target: int, came: dict[int, int]) -> list[int]:
         way = [came[target]]
-        while self.edges.sources[way[-1]] != source:
-            way.append(came[self.edges.sources[way[-1]]])
+        while self.edges[way[-1]][0] != source:
+            way.append(came[self.edges[way[-1]][0]])
         return way[::-1]

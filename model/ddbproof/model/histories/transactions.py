@@ -286,8 +286,9 @@ class _Versions:
             writer = self.writer.get(version)
             if writer is not None:
                 subject = (*version, None)
-                for reader in readers:
-                    edges.add(writer, reader, Reason.READ, subject)
+                edges.all += [
+                    (writer, reader, Reason.READ, subject) for reader in readers if reader != writer
+                ]
         for (key, before), after in self.following.items():
             self._replaced(edges, key, before, after)
         for key, heads in self.blind.items():
@@ -301,8 +302,8 @@ class _Versions:
         source = self.writer.get((key, before))
         if source is not None:
             edges.add(source, target, Reason.REPLACED, subject)
-        for reader in self.readers.get((key, before), ()):
-            edges.add(reader, target, Reason.OVERTAKEN, subject)
+        readers = self.readers.get((key, before), ())
+        edges.all += [(reader, target, Reason.OVERTAKEN, subject) for reader in readers if reader != target]
 
     def tail(self, version: Version) -> Version:
         """The last version of a chain. (One that is a ring has a cycle of edges, and is never walked along.)"""
@@ -362,6 +363,14 @@ class _Versions:
 
 def _against_itself(one: Transaction) -> str | None:
     """What a transaction found that contradicts what it had itself read or written, or was about to write."""
+    if len({step.key for step in one.steps}) == len(one.steps):
+        # As always with DynamoDB, no item twice.
+        same = [step for step in one.steps if step.kind == "write" and step.seen == step.value]
+        return (
+            f"found {told_value(same[0].value)} in {told_value(same[0].key)} before it wrote that"
+            if same
+            else None
+        )
     holds: dict[str, Value] = {}
     to_come = {(step.key, step.value) for step in one.steps if step.kind == "write"}
     for step in one.steps:
