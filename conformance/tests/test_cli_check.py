@@ -88,3 +88,16 @@ def test_values_cannot_steer_the_terminal(tmp_path: Path, capsys: Capture) -> No
     told = capsys.readouterr().out
     assert "\u001b" not in told
     assert max(len(line) for line in told.splitlines()) < 300
+
+
+def test_the_worked_example_of_the_documentation(tmp_path: Path, capsys: Capture) -> None:
+    """docs/histories.md shows what really comes out."""
+    text = (Path(__file__).parents[2] / "docs" / "histories.md").read_text()
+    history = text.split("```json\n")[1].split("```")[0]
+    shown = text.split("```text\n")[1].split("```")[0]
+    file = tmp_path / "run.jsonl"
+    file.write_text(history)
+    assert run(["check", str(file)]) == 1
+    assert shown in capsys.readouterr().out
+    file.write_text(history.replace('"invoke": 40', '"invoke": 25'))
+    assert run(["check", str(file)]) == 0

@@ -44,7 +44,7 @@ class Evidence(msgspec.Struct, frozen=True):
         """Why this is little evidence, in words; nothing if it is not."""
         found = []
         if self.operations < _TOO_FEW:
-            found.append(f"only {self.operations} operations")
+            found.append(f"only {_many(self.operations, 'operation')}")
         if self.writes_seen is not None and self.writes_seen < _THIN_SEEN:
             found.append(f"only {self.writes_seen:.0%} of the writes were ever seen")
         if self.overlapping is not None and self.overlapping < _THIN_OVERLAP:
@@ -59,8 +59,9 @@ class Evidence(msgspec.Struct, frozen=True):
         """One line."""
         seen = "none" if self.writes_seen is None else f"{self.writes_seen:.0%}"
         return (
-            f"{self.operations} operations on {self.items} items: {self.reads} reads; {self.writes} writes, {seen} of "
-            f"them seen; {self.overlapping or 0:.0%} overlap, {self.ambiguous or 0:.0%} ambiguous"
+            f"{_many(self.operations, 'operation')} on {_many(self.items, 'item')}: {_many(self.reads, 'read')}; "
+            f"{_many(self.writes, 'write')}, {seen} of them seen; {self.overlapping or 0:.0%} overlap, "
+            f"{self.ambiguous or 0:.0%} ambiguous"
         )
 
 
@@ -137,3 +138,7 @@ def _overlapping(intervals: list[tuple[int, int]]) -> int:
 
 def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
