@@ -11,7 +11,7 @@ from ddbproof.cli.errors import CommandError
 from ddbproof.model.claims import Evidence, EvidenceKind, Registry, UnknownClaimError, collect
 
 EVIDENCE_PACKAGES: Mapping[EvidenceKind, Sequence[str]] = {
-    EvidenceKind.PROOF: ["ddbproof.model.systems"],
+    EvidenceKind.PROOF: ["ddbproof.model.systems", "ddbproof.model.trials"],
     EvidenceKind.STATE_MACHINE: ["ddbproof.conformance.fuzz"],
     EvidenceKind.CONFORMANCE_TEST: ["ddbproof.conformance.suite"],
     EvidenceKind.SIMULATION: ["ddbproof.reference_impl.simulation"],

@@ -193,6 +193,14 @@ class System:
 
         return declare
 
+    def witness(self, *claims: str) -> Callable[[Callable[[State], Any]], Callable[[State], Any]]:
+        """A cover that proves claims which say that something *can* be: the way to it, taken with the kernel, is the proof."""
+
+        def declare(function: Callable[[State], Any]) -> Callable[[State], Any]:
+            return evidence(EvidenceKind.PROOF, *claims)(self.cover(*claims)(function))
+
+        return declare
+
     def mutant(
         self, replaces: str, *, harmless: bool = False
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -18,8 +18,7 @@ write in the same millisecond as a cut is stamped one later, ahead of the clock.
 A transaction that stays undecided keeps its timestamp while time goes on; decided late enough, it would be in a
 backup that was asked for long before. So the decision to commit has to come within ten seconds.
 
-A log is a handle beside the record: `log[index]` gives an entry, `log.put(index, entry)` the longer log. A
-partition has one prepared transaction at a time.
+A log is a handle beside the record (`logs`). A partition has one prepared transaction at a time.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from ddbproof.model.kernel import instants
+from ddbproof.model.kernel.logs import Log, Readable
 from ddbproof.model.kernel.refusal import require
 
 MOST_AHEAD_MILLISECONDS = 1_000
@@ -46,27 +46,6 @@ class Stamped(Protocol):
 
 
 EntryT = TypeVar("EntryT", bound=Stamped)
-EntryCo = TypeVar("EntryCo", bound=Stamped, covariant=True)
-
-
-class Readable(Protocol[EntryCo]):
-    """A log to read from."""
-
-    def __getitem__(self, index: int, /) -> EntryCo:
-        """The entry at an index; asked only for indexes from the oldest entry left up to the length."""
-        ...
-
-
-class Log(Protocol[EntryT]):
-    """A log to read from and append to."""
-
-    def __getitem__(self, index: int, /) -> EntryT:
-        """See `Readable`."""
-        ...
-
-    def put(self, index: int, entry: EntryT, /) -> Log[EntryT]:
-        """The log with the entry at `index`, which is its length."""
-        ...
 
 
 class PartitionLog(msgspec.Struct, frozen=True, gc=False):
