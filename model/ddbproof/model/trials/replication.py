@@ -6,6 +6,7 @@ leader with an entry that two replicas never heard of, a new one, and then what 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ddbproof.model.engine.system import Scope
@@ -148,15 +149,12 @@ def begins_with_nothing(one: Promise, other: Promise) -> Leader:
     return Leader(one.epoch, 0, max(one.length, other.length), 0, 0, 0, 0)
 
 
-@system.mutant("replication.on_two_of_three", harmless=True)
-def middle_found_otherwise(first: int, second: int, third: int) -> int:
-    """The largest number that two of them reach, found pair by pair."""
-    best = min(first, second)
-    if min(first, third) > best:
-        best = min(first, third)
-    if min(second, third) > best:
-        best = min(second, third)
-    return best
+@system.mutant("replication.is_newer", harmless=True)
+def newer_said_otherwise(one: Promise, other: Promise) -> bool:
+    """The same, the length first."""
+    if one.length > other.length and one.accepted == other.accepted:
+        return True
+    return other.accepted < one.accepted
 
 
 # Small worlds.
@@ -191,20 +189,34 @@ def _late_messages(state: State) -> bool:
     return state.epochs[0].leader.length < 2 and (state.epochs[1].started or not _stored(state))
 
 
-def _three_leaders(state: State) -> bool:
-    """Replica 1 alone stores what leader 0 has; replicas 0 and 2 elect leader 1; replicas 0 and 1 elect leader 2."""
-    one, two = state.epochs[0], state.epochs[1]
-    return (
-        one.leader.length < 2
-        and two.leader.length < 2
-        and (one.leader.length == 0 or one.log[0] == 1)
-        and (two.leader.length == 0 or two.log[0] == 2)
-        and (state.second.disk.record.length == 1 or not _promised(state, 1))
-        and state.second.memory.record.promised != 1
-        and state.third.memory.record.promised != 2
-        and (two.leader.committed == 1 or not _promised(state, 2))
-    )
+def _three_leaders(first_entries: int) -> Callable[[State], bool]:
+    """Replica 1 alone stores what leader 0 has, so many entries; replicas 0 and 2 elect leader 1; 0 and 1 elect leader 2."""
 
+    def within(state: State) -> bool:
+        one, two = state.epochs[0], state.epochs[1]
+        return (
+            one.leader.length < first_entries + 1
+            and two.leader.length < 2
+            and (one.leader.length == 0 or one.log[0] == 1)
+            and (two.leader.length == 0 or two.log[0] == 2)
+            and (state.second.disk.record.length == first_entries or not _promised(state, 1))
+            and state.second.memory.record.promised != 1
+            and state.third.memory.record.promised != 2
+            and (two.leader.committed == 1 or not _promised(state, 2))
+        )
+
+    return within
+
+
+# Promises are looked at for epochs 0 and 1, though some steps are taken in one of them only.
+_FIRST_EPOCH: dict[str, Any] = {
+    "epoch": (0, 1),
+    "write.epoch": (0,),
+    "append.epoch": (0,),
+    "acknowledge.epoch": (0,),
+    "prepare.epoch": (1,),
+    "start.epoch": (1,),
+}
 
 system.scopes.extend(
     [
@@ -218,6 +230,7 @@ system.scopes.extend(
                 "index": (0, 1),
                 "length": (1, 2),
                 "committed": (0, 1, 2),
+                "commit.replica": (0, 2),
             },
             within=lambda state: state.epochs[0].leader.length < 3,
             actions=(*_STORE, "commit", "crash"),
@@ -244,13 +257,11 @@ system.scopes.extend(
         # The new leader comes from two of which one had heard nothing; the one that had the entry follows it.
         Scope(
             values={
+                **_FIRST_EPOCH,
                 "replica": (0, 1, 2),
-                "epoch": (0,),
                 "append.replica": (0, 1),
                 "prepare.replica": (0, 2),
                 "promise.replica": (0, 2),
-                "prepare.epoch": (1,),
-                "start.epoch": (1,),
                 "synchronize.epoch": (1,),
                 "synchronize.replica": (1, 2),
                 "asked": (1,),
@@ -267,11 +278,10 @@ system.scopes.extend(
         # The old leader goes on.
         Scope(
             values={
+                **_FIRST_EPOCH,
                 "replica": (0, 1, 2),
-                "epoch": (0,),
-                "prepare.epoch": (1,),
                 "prepare.replica": (1, 2),
-                "start.epoch": (1,),
+                "synchronize.epoch": (0,),
                 "asked": (1,),
                 "meant_for": (0,),
                 "entry": (1,),
@@ -303,8 +313,34 @@ system.scopes.extend(
                 "committed": (0, 1),
                 "missing": (1, 2),
             },
-            within=_three_leaders,
+            within=_three_leaders(1),
             actions=(*_STORE, *_ELECT, "synchronize", "commit"),
+        ),
+        # What replica 1 has of leader 0 is longer than what leader 1 has committed.
+        Scope(
+            values={
+                "replica": (0, 1, 2),
+                "epoch": (0, 1, 2),
+                "write.epoch": (0, 1),
+                "append.replica": (1,),
+                "append.epoch": (0,),
+                "prepare.epoch": (1, 2),
+                "prepare.replica": (0, 1, 2),
+                "synchronize.epoch": (1,),
+                "synchronize.replica": (0, 2),
+                "acknowledge.epoch": (1,),
+                "acknowledge.replica": (0, 2),
+                "start.epoch": (1, 2),
+                "asked": (1, 2),
+                "meant_for": (1,),
+                "entry": (1, 2),
+                "index": (0, 1),
+                "length": (1,),
+                "committed": (0,),
+                "missing": (1, 2),
+            },
+            within=_three_leaders(2),
+            actions=(*_STORE, *_ELECT, "synchronize"),
         ),
     ]
 )
