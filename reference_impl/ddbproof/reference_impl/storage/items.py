@@ -100,6 +100,20 @@ class Fold:
             self.size_bytes += entry.size_bytes
         return old
 
+    def revert(self, key: bytes, old: Image | None, buried: Version | None) -> None:
+        """Undo the last entry applied to a key: `old` is the image it replaced, `buried` the tombstone before it."""
+        present = self.items.get(key)
+        if present is not None:
+            self.size_bytes -= present.size_bytes
+        self.tombstones.pop(key, None)
+        if old is not None:
+            self.items.put(key, old)
+            self.size_bytes += old.size_bytes
+            return
+        self.items.delete(key)
+        if buried is not None:
+            self.tombstones[key] = buried
+
     def version_of(self, key: bytes) -> Version | None:
         """The version last applied under `key`, be it an item's or a deletion's; None if never written."""
         image = self.items.get(key)

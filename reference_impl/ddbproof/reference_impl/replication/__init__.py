@@ -1,0 +1,19 @@
+"""Replication inside a Region: groups of three replicas in three Availability Zones, as nodes without I/O.
+
+What a replica may do is decided by the proved kernels: `model.kernel.replication` (what is stored and acknowledged),
+`model.kernel.lease` (who leads and for how long), `model.kernel.membership` (who belongs to the group). The modules here
+turn their steps into messages, timers and disk writes:
+
+    entries        what stands in a group's log
+    messages       what replicas say to each other
+    environment    what a replica needs of the world: time, network, disk, chance, a record of what it did
+    replica_log    the log, of which the oldest entries may be gone
+    state          what the log amounts to: items, and which requests have been answered
+    replica        one replica: its memory, its disk, and how it follows
+    leading        what a replica does as leader
+    electing       how a replica becomes one
+    node           a storage node: the replicas on it
+
+Nothing here reads a clock or opens a socket. Two schedulers drive it: `simulation` under virtual time and faults, and
+(with the next issue) the endpoint.
+"""

@@ -1,0 +1,201 @@
+"""What the replicas of a group say to each other. A message carries a suffix of a log, never a log.
+
+`group` is the group, `sender` the identity of the replica that sends, `node` where it lives. Whatever arrives may be
+old, repeated or out of order: each receiver decides by its own record and the kernels.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from ddbproof.model.kernel import lease, replication
+from ddbproof.reference_impl.replication.entries import Entry
+from ddbproof.reference_impl.replication.state import Affairs, Snapshot
+
+
+class _Message(msgspec.Struct, frozen=True, gc=False):
+    group: int
+    sender: int
+    node: int
+
+
+# Elections.
+
+
+class Ask(_Message, frozen=True, gc=False):
+    """Do you hear a leader? `candidacy` is the number that the asker gave its attempt, `number` its configuration's."""
+
+    candidacy: int
+    number: int
+
+
+class Agree(_Message, frozen=True, gc=False):
+    """I hear none; the highest epoch I know of."""
+
+    candidacy: int
+    epoch: int
+
+
+class Prepare(_Message, frozen=True, gc=False):
+    """Promise me this epoch, and the configuration `number`; I have what is committed up to `committed`."""
+
+    epoch: int
+    number: int
+    committed: int
+
+
+class Promised(_Message, frozen=True, gc=False):
+    """I promise, and hold `entries` from `start` on, up to the length that the promise states.
+
+    `committed` is how many entries I know to be committed, `affairs` what my log says of the group.
+    """
+
+    promise: replication.Promise
+    start: int
+    entries: tuple[Entry, ...]
+    committed: int
+    affairs: Affairs
+
+
+class Refused(_Message, frozen=True, gc=False):
+    """I have promised a later epoch, or a newer configuration, than yours."""
+
+    epoch: int
+    number: int
+
+
+# Leading.
+
+
+class Heartbeat(_Message, frozen=True, gc=False):
+    """The leader's heartbeat, with the configuration, how long its log is and what is committed."""
+
+    beat: lease.Heartbeat
+    number: int
+    length: int
+    committed: int
+
+
+class Granted(_Message, frozen=True, gc=False):
+    """The lease is granted; `record` is what I have on my disk, `start` where my log begins, `full` if I have items."""
+
+    beat: lease.Heartbeat
+    record: replication.Replica
+    start: int
+    full: bool
+    applied: int
+
+
+class SteppedDown(_Message, frozen=True, gc=False):
+    """The leader of an epoch serves no more."""
+
+    epoch: int
+
+
+class Append(_Message, frozen=True, gc=False):
+    """Entries of the epoch's log from `index` on, and what is committed."""
+
+    epoch: int
+    number: int
+    index: int
+    entries: tuple[Entry, ...]
+    committed: int
+
+
+class Synchronize(_Message, frozen=True, gc=False):
+    """Replace your log from `start` on by these entries.
+
+    With `affairs`, those of the group after `start` entries, it becomes the whole of a log replica; with a
+    snapshot, taken at `start`, it and the items become the whole of a full one.
+    """
+
+    epoch: int
+    number: int
+    start: int
+    entries: tuple[Entry, ...]
+    committed: int
+    affairs: Affairs | None = None
+    snapshot: Snapshot | None = None
+
+
+class Heal(_Message, frozen=True, gc=False):
+    """Take these items, and be a full replica; keep your log."""
+
+    snapshot: Snapshot
+
+
+class Acknowledged(_Message, frozen=True, gc=False):
+    """So many entries of the epoch's log are on my disk; `applied` of them in my items, if I have any."""
+
+    answer: replication.Acknowledgement
+    applied: int
+
+
+class Join(_Message, frozen=True, gc=False):
+    """Become a replica of this group under `identity`; its log follows, from where `affairs` are those of the group."""
+
+    identity: int
+    affairs: Affairs
+    start: int
+
+
+class Retire(_Message, frozen=True, gc=False):
+    """The replica `identity` is no member of the group any more."""
+
+    identity: int
+
+
+# Clients.
+
+
+class Operation(msgspec.Struct, frozen=True, gc=False):
+    """What a client asks of an item: read, put, cas (put if the item is `expected`), delete."""
+
+    kind: str
+    key: bytes
+    item: bytes | None = None
+    expected: bytes | None = None
+    strong: bool = True
+
+
+class Request(_Message, frozen=True, gc=False):
+    """A router asks; `request` is its number for this, the same when it asks again."""
+
+    request: int
+    operation: Operation
+
+
+class Reply(_Message, frozen=True, gc=False):
+    """An answer: ok, failed (the condition), unknown (it may happen), or refused (it did not and will not happen).
+
+    `item` is what was read, or what stood there before. `leader` is the node of the leader, if refused for that.
+    `moved` tells that the partition is not this group's any more.
+    """
+
+    request: int
+    outcome: str
+    item: bytes | None = None
+    leader: int = -1
+    moved: bool = False
+
+
+Message: TypeAlias = (
+    Ask
+    | Agree
+    | Prepare
+    | Promised
+    | Refused
+    | Heartbeat
+    | Granted
+    | SteppedDown
+    | Append
+    | Synchronize
+    | Heal
+    | Acknowledged
+    | Join
+    | Retire
+    | Request
+    | Reply
+)

@@ -1,0 +1,88 @@
+"""A storage node: the replicas that live on it, and the requests of routers that reach them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ddbproof.reference_impl.replication import messages
+from ddbproof.reference_impl.replication.environment import Disk, Environment
+from ddbproof.reference_impl.replication.replica import Replica
+from ddbproof.reference_impl.replication.state import Affairs
+
+OpenDisk = Callable[[int], Disk]
+
+
+class Node:
+    """What runs on one machine. `open_disk` gives the file of a group's replica, `drop_disk` deletes it."""
+
+    def __init__(
+        self, environment: Environment, open_disk: OpenDisk, drop_disk: Callable[[int], None]
+    ) -> None:
+        self.environment = environment
+        self._open_disk = open_disk
+        self._drop_disk = drop_disk
+        self.replicas: dict[int, Replica] = {}
+
+    def start(self, groups: Sequence[int]) -> None:
+        """Begin with the replicas that the disks hold."""
+        for group in groups:
+            replica = Replica.opened(self.environment, self._open_disk(group), group)
+            if replica is not None:
+                self.replicas[group] = replica
+        self.environment.after(self.environment.timing.tick_milliseconds, self._tick)
+
+    def host(self, group: int, identity: int, affairs: Affairs, start: int = 0) -> Replica:
+        """A new replica lives here, in the place of an older one of its group."""
+        self.replicas.pop(group, None)
+        self._drop_disk(group)
+        replica = Replica(self.environment, self._open_disk(group), group, identity, affairs, start)
+        self.replicas[group] = replica
+        replica.renew()
+        return replica
+
+    def receive(self, message: messages.Message) -> None:
+        """A message has reached this node."""
+        replica = self.replicas.get(message.group)
+        if isinstance(message, messages.Request):
+            self._serve(replica, message)
+        elif isinstance(message, messages.Join):
+            if replica is None or replica.number < message.affairs.group.number:
+                self.host(message.group, message.identity, message.affairs, message.start)
+        elif replica is not None:
+            if isinstance(message, messages.Retire):
+                if message.identity == replica.identity and replica.leading is None:
+                    del self.replicas[message.group]
+                    self._drop_disk(message.group)
+            else:
+                replica.receive(message)
+
+    def _serve(self, replica: Replica | None, request: messages.Request) -> None:
+        def answer(reply: messages.Reply) -> None:
+            self.environment.send(request.node, reply)
+
+        if replica is not None and replica.leading is not None:
+            replica.leading.serve(request, answer)
+            return
+        item, outcome, leader = None, "refused", -1
+        if replica is not None:
+            leader = replica.leader_node
+            operation = request.operation
+            if operation.kind == "read" and not operation.strong and replica.state is not None:
+                image = replica.state.fold.items.get(operation.key)
+                item, outcome = None if image is None else image.item, "ok"
+        answer(
+            messages.Reply(
+                request.group,
+                0 if replica is None else replica.identity,
+                self.environment.node,
+                request.request,
+                outcome,
+                item,
+                leader,
+            )
+        )
+
+    def _tick(self) -> None:
+        for replica in list(self.replicas.values()):
+            replica.tick()
+        self.environment.after(self.environment.timing.tick_milliseconds, self._tick)

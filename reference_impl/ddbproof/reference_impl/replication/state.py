@@ -1,0 +1,242 @@
+"""What a group's log amounts to: items, and which requests have been answered.
+
+A follower applies what is committed. A leader applies what it has appended, since a condition has to see the newest
+entry; whatever it may yet lose can be taken back, entry by entry, down to what is committed. Requests are remembered so
+that a message that comes twice is one request: the newest `REMEMBERED` of them, in the order of the log, so that
+all replicas forget the same.
+
+The group's own affairs are applied as well: members, floor, split.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import msgspec
+
+from ddbproof.model.kernel import membership, splits
+from ddbproof.model.kernel.membership import Group, Trio
+from ddbproof.model.kernel.splits import Child, Parent
+from ddbproof.model.kernel.versions import Version
+from ddbproof.reference_impl.errors import InvariantError
+from ddbproof.reference_impl.replication.entries import (
+    Change,
+    ChangeBegun,
+    ChangeFinished,
+    Closed,
+    Copied,
+    Entry,
+    FloorRaised,
+    Member,
+    Members,
+    Opened,
+    SplitBegun,
+    Write,
+)
+from ddbproof.reference_impl.storage.items import Fold, Image
+
+REMEMBERED = 4096
+
+
+class Affairs(msgspec.Struct, frozen=True, gc=False):
+    """The group's affairs, as its log has decided them: configuration, and split, as parent or as child.
+
+    `group` is the kernel's record, of identities; `members` says where they live, `joiner` who comes in while a
+    change is under way.
+    """
+
+    group: Group
+    members: Members
+    joiner: Member | None = None
+    parent: Parent | None = None
+    cut: bytes = b""
+    lower: int = 0
+    upper: int = 0
+    child: Child | None = None
+
+    @property
+    def next_members(self) -> Members:
+        """The members once the change under way is over; the present ones if there is none."""
+        joiner = self.joiner
+        if joiner is None:
+            return self.members
+        first, second, third = (
+            joiner if member.identity == self.group.leaver else member for member in self.members
+        )
+        return first, second, third
+
+    @property
+    def serves(self) -> bool:
+        """True if reads and writes are this group's duty."""
+        if self.child is not None and not self.child.open:
+            return False
+        return self.parent is None or splits.parent_serves(self.parent)
+
+
+def first_affairs(members: Members, child: Child | None = None) -> Affairs:
+    """The affairs of a new group, perhaps a child of another that is being split."""
+    first, second, third = (member.identity for member in members)
+    return Affairs(Group(0, Trio(first, second, third)), members, child=child)
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """The state after the first `position` entries, which are committed."""
+
+    position: int
+    affairs: Affairs
+    images: tuple[tuple[bytes, bytes, int, Version], ...]
+    tombstones: tuple[tuple[bytes, Version], ...]
+    answered: tuple[int, ...]
+
+
+class GroupState:
+    """The state after the first `applied` entries."""
+
+    __slots__ = ("_answered_order", "_undo", "affairs", "answered", "applied", "fold")
+
+    def __init__(self, affairs: Affairs) -> None:
+        self.affairs = affairs
+        self.applied = 0
+        self.fold = Fold()
+        self.answered: set[int] = set()
+        self._answered_order: deque[int] = deque()
+        self._undo: deque[tuple[int, Callable[[], None]]] = deque()
+
+    def apply(self, entry: Entry, *, committed: bool) -> Image | None:
+        """Apply the next entry; unless it is committed, it may be taken back. Returns the image it replaced."""
+        before = self.affairs
+        old: Image | None = None
+        if type(entry) is Write:
+            change, request = entry.change, entry.request
+            key = change.key
+            buried = self.fold.tombstones.get(key)
+            old = self.fold.apply(change)
+            forgotten = self._remember(request)
+            if not committed:
+
+                def take_back() -> None:
+                    self.fold.revert(key, old, buried)
+                    self._forget(request, forgotten)
+
+                self._undo.append((self.applied, take_back))
+        else:
+            snapshot = None if committed or type(entry) is not Copied else self._frozen()
+            self.affairs = decided(before, entry)
+            if type(entry) is Copied:
+                self._copy(entry)
+            if not committed:
+                self._undo.append((self.applied, lambda: self._restore_affairs(before, snapshot)))
+        self.applied += 1
+        return old
+
+    def commit(self, committed: int) -> None:
+        """What came before is there to stay."""
+        undo = self._undo
+        while undo and undo[0][0] < committed:
+            undo.popleft()
+
+    def take_back(self, committed: int) -> None:
+        """Take back everything from an index on, which was never committed."""
+        while self._undo and self._undo[-1][0] >= committed:
+            _, back = self._undo.pop()
+            back()
+            self.applied -= 1
+        if self.applied > committed:
+            raise InvariantError(
+                f"{self.applied} entries applied, {committed} committed, nothing to take back"
+            )
+
+    def snapshot(self) -> Snapshot:
+        """The state as it is. Raises InvariantError while something in it may yet be taken back."""
+        if self._undo:
+            raise InvariantError("a snapshot of what is not committed")
+        return self._frozen()
+
+    def _frozen(self) -> Snapshot:
+        return Snapshot(
+            self.applied,
+            self.affairs,
+            tuple(
+                (key, image.item, image.size_bytes, image.version)
+                for key, image in self.fold.items.range(b"", None)
+            ),
+            tuple(self.fold.tombstones.items()),
+            tuple(self._answered_order),
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Become what the snapshot says, whatever was there before."""
+        self.applied = snapshot.position
+        self.affairs = snapshot.affairs
+        self._restore_items(snapshot)
+        self._undo.clear()
+
+    def _restore_items(self, snapshot: Snapshot) -> None:
+        self.fold = Fold()
+        for key, item, size_bytes, version in snapshot.images:
+            self.fold.items.put(key, Image(item, size_bytes, version))
+            self.fold.size_bytes += size_bytes
+        self.fold.tombstones.update(snapshot.tombstones)
+        self._answered_order = deque(snapshot.answered)
+        self.answered = set(snapshot.answered)
+
+    def _restore_affairs(self, affairs: Affairs, snapshot: Snapshot | None) -> None:
+        self.affairs = affairs
+        if snapshot is not None:
+            self._restore_items(snapshot)
+
+    def _copy(self, entry: Copied) -> None:
+        if entry.anew:
+            self.fold = Fold()
+        for change in entry.writes:
+            self.fold.apply(change)
+        for request in entry.requests:
+            self._remember(request)
+
+    def _remember(self, request: int) -> int | None:
+        """Note a request as answered; returns the one that is forgotten for it, if any."""
+        self.answered.add(request)
+        self._answered_order.append(request)
+        if len(self._answered_order) <= REMEMBERED:
+            return None
+        forgotten = self._answered_order.popleft()
+        self.answered.discard(forgotten)
+        return forgotten
+
+    def _forget(self, request: int, forgotten: int | None) -> None:
+        self._answered_order.pop()
+        self.answered.discard(request)
+        if forgotten is not None:
+            self._answered_order.appendleft(forgotten)
+            self.answered.add(forgotten)
+
+
+def decided(affairs: Affairs, entry: Entry) -> Affairs:
+    """The group's affairs after an entry of its log."""
+    change = msgspec.structs.replace
+    match entry:
+        case ChangeBegun(leaver, joiner):
+            group = membership.begin_change(affairs.group, leaver, joiner.identity)
+            return change(affairs, group=group, joiner=joiner)
+        case ChangeFinished():
+            group = membership.finish_change(affairs.group)
+            return change(affairs, group=group, members=affairs.next_members, joiner=None)
+        case FloorRaised(floor):
+            return change(affairs, group=membership.raise_floor(affairs.group, floor))
+        case SplitBegun(cut, lower, upper):
+            parent = splits.begin(Parent(0), cut)  # type: ignore[arg-type] # positions are ordered bytes
+            return change(affairs, parent=parent, cut=cut, lower=lower, upper=upper)
+        case Closed() if affairs.parent is not None:
+            return change(affairs, parent=splits.close(affairs.parent))
+        case Copied(applied) if affairs.child is not None:
+            return change(affairs, child=Child(affairs.child.upper, applied))
+        case Opened() if affairs.child is not None:
+            child = affairs.child
+            return change(affairs, child=Child(child.upper, child.applied, True))
+    raise InvariantError(f"the log of a group that is in no such state holds {entry}")
+
+
+def in_range(affairs: Affairs, change: Change, *, upper: bool) -> bool:
+    """True if a change belongs to that child of the group."""
+    return splits.is_of(Child(upper), affairs.cut, change.key)  # type: ignore[arg-type] # positions are ordered bytes

@@ -1,0 +1,1 @@
+"""Whole clusters under virtual time and seeded faults, and what must hold in every run of them."""

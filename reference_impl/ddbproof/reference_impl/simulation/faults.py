@@ -1,0 +1,209 @@
+"""Faults of a run, drawn from its seed: what fails when, and when it is mended.
+
+Each fault is an event: it begins, lasts a while, and ends. At most one Availability Zone, or two nodes, are away at a
+time most of the time; sometimes more are, since nothing may ever be answered wrongly either way. At the end of the
+safety phase everything is mended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ddbproof.reference_impl.simulation.world import ZONES, World
+
+_PAUSE = 8_000_000
+
+
+class Faults:
+    """What befalls a world, until `heal`."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.log: list[str] = []
+        self.healed = False
+        self._plan()
+
+    def heal(self) -> None:
+        """Everything is mended: nodes start, the network carries everything, disks have room, clocks run on."""
+        self.healed = True
+        self.world.unblock()
+        self.world.loss = 0.0
+        for node in self.world.nodes:
+            node.disk_microseconds = self.world.options.disk_microseconds
+            for disk in node.disks.values():
+                disk.full = False
+            if node.running is not None and any(it.stuck for it in node.disks.values()):
+                node.crash()
+            if node.running is None:
+                node.start()
+
+    def _plan(self) -> None:
+        world = self.world
+        pause = max(500_000, round(_PAUSE / world.options.faults))
+        world.later(world.chance.randrange(pause // 2, pause), self._strike)
+
+    def _strike(self) -> None:
+        if self.healed:
+            return
+        chance = self.world.chance
+        strike: Callable[[], None] = chance.choices(
+            (
+                self._crash,
+                self._lose_disk,
+                self._zone_down,
+                self._zone_isolated,
+                self._one_way,
+                self._pair,
+                self._slow_disk,
+                self._full_disk,
+                self._clock_jump,
+                self._leader_crash,
+                self._lossy,
+            ),
+            (3, 3, 1, 1, 1, 1, 1, 1, 1, 4, 1),
+        )[0]
+        strike()
+        self._plan()
+
+    def _note(self, text: str) -> None:
+        self.log.append(f"{self.world.now / 1e6:9.3f} {text}")
+
+    def _duration(self) -> int:
+        return self.world.chance.choice((300_000, 1_000_000, 3_000_000, 12_000_000))
+
+    def _down(self, node: int, *, disk_lost: bool = False) -> None:
+        simulated = self.world.nodes[node]
+        if simulated.running is None:
+            return
+        simulated.crash(disk_lost=disk_lost)
+        self.world.counts["crashes"] += 1
+        if disk_lost:
+            self.world.counts["disks lost"] += 1
+
+        def up() -> None:
+            if simulated.running is None:
+                self._note(f"node {node} up")
+                simulated.start()
+
+        self.world.later(self._duration(), up)
+
+    def _crash(self) -> None:
+        node = self.world.chance.randrange(len(self.world.nodes))
+        self._note(f"node {node} crashes")
+        self._down(node)
+
+    def _leader_crash(self) -> None:
+        leaders = [
+            it.node
+            for it in self.world.nodes
+            if it.running is not None and any(one.leading for one in it.running.replicas.values())
+        ]
+        if leaders:
+            node = self.world.chance.choice(leaders)
+            self._note(f"node {node}, which leads, crashes")
+            self._down(node)
+
+    def _lose_disk(self) -> None:
+        """Only while nobody else is away, and no more than one of a group: two lost disks may lose everything."""
+        hosts = [it for it in self.world.nodes if it.running is not None and it.disks]
+        if len([it for it in self.world.nodes if it.running is None]) or not hosts or not self._all_healthy():
+            return
+        node = self.world.chance.choice(hosts).node
+        self._note(f"node {node} loses its disks")
+        self._down(node, disk_lost=True)
+
+    def _all_healthy(self) -> bool:
+        """Every group has three members in place that hold all that is committed, and no change under way."""
+        placed = self.world.placed()
+        for group in self.world.groups():
+            replicas = placed.get(group, [])
+            leaders = [it for it in replicas if it.leading is not None]
+            if not leaders:
+                return False
+            leader = max(leaders, key=lambda it: it.record.promised)
+            affairs = leader.latest_affairs()
+            if affairs.group.changing or leader.leading is None or leader.leading.joiner is not None:
+                return False
+            members = {member.identity for member in affairs.members}
+            whole = [
+                it
+                for it in replicas
+                if it.identity in members
+                and it.state is not None
+                and it.saved.record.accepted == leader.record.accepted
+                and it.saved.record.length >= leader.record.committed
+            ]
+            if len(whole) < ZONES:
+                return False
+        return True
+
+    def _zone_down(self) -> None:
+        zone = self.world.chance.randrange(ZONES)
+        self._note(f"Availability Zone {zone} is down")
+        self.world.counts["zones down"] += 1
+        for node in self.world.nodes:
+            if node.zone == zone:
+                self._down(node.node)
+
+    def _zone_isolated(self) -> None:
+        zone = self.world.chance.randrange(ZONES)
+        inside = [it.node for it in self.world.nodes if it.zone == zone]
+        self._cut(inside, f"Availability Zone {zone} is isolated")
+
+    def _pair(self) -> None:
+        node = self.world.chance.randrange(len(self.world.nodes))
+        self._cut([node], f"node {node} is isolated")
+
+    def _cut(self, inside: list[int], text: str) -> None:
+        outside = [it.node for it in self.world.nodes if it.node not in inside]
+        self._note(text)
+        self.world.block(inside, outside)
+        self.world.block(outside, inside)
+        self.world.later(self._duration(), self.world.unblock)
+
+    def _one_way(self) -> None:
+        one, other = self.world.chance.sample(range(len(self.world.nodes)), 2)
+        self._note(f"nothing gets from node {one} to node {other}")
+        self.world.block([one], [other])
+        self.world.later(self._duration(), self.world.unblock)
+
+    def _slow_disk(self) -> None:
+        node = self.world.chance.choice(self.world.nodes)
+        before = self.world.options.disk_microseconds
+        node.disk_microseconds = 50 * before
+        self._note(f"node {node.node} has a slow disk")
+
+        def mended() -> None:
+            node.disk_microseconds = before
+
+        self.world.later(self._duration(), mended)
+
+    def _full_disk(self) -> None:
+        node = self.world.chance.choice(self.world.nodes)
+        self._note(f"node {node.node} has full disks")
+        for disk in node.disks.values():
+            disk.full = True
+
+        def mended() -> None:
+            for disk in node.disks.values():
+                disk.full = False
+            if node.running is not None and any(it.stuck for it in node.disks.values()):
+                node.crash()
+                node.start()
+
+        self.world.later(self._duration(), mended)
+
+    def _clock_jump(self) -> None:
+        node = self.world.chance.choice(self.world.nodes)
+        node.wall_offset += self.world.chance.randrange(-5_000, 5_000)
+        self._note(f"node {node.node}: the time of day jumps")
+
+    def _lossy(self) -> None:
+        self._note("the network loses one message in five")
+        before, self.world.loss = self.world.loss, 0.2
+
+        def mended() -> None:
+            if not self.healed:
+                self.world.loss = before
+
+        self.world.later(self._duration(), mended)

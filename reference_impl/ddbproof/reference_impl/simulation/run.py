@@ -1,0 +1,162 @@
+"""One simulated run: a safety phase under faults, then everything is mended, and it has to converge and go on.
+
+    safety     clients work while faults happen; whatever is answered must be right
+    healing    faults end; every group has to get a leader, whole members, and equal replicas, within bounds
+    the end    every key is read; then the record of the run is judged (`checks`)
+
+A run is (commit, seed, options); nothing else comes into it.
+"""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+
+from ddbproof.reference_impl.replication.entries import Member
+from ddbproof.reference_impl.replication.state import first_affairs
+from ddbproof.reference_impl.simulation.checks import judge
+from ddbproof.reference_impl.simulation.clients import Client, Ledger
+from ddbproof.reference_impl.simulation.faults import Faults
+from ddbproof.reference_impl.simulation.options import Options
+from ddbproof.reference_impl.simulation.routing import Map, Router
+from ddbproof.reference_impl.simulation.world import ZONES, World
+
+_SAFETY_LIMIT = 600_000_000
+_HEALING_LIMIT = 60_000_000
+_READING_LIMIT = 60_000_000
+
+
+class Outcome(msgspec.Struct):
+    """What came of a run. `violations` break a promise; `stuck` says what did not converge or go on."""
+
+    seed: int
+    violations: list[str]
+    stuck: list[str]
+    counts: dict[str, int]
+    messages: int
+    operations: int
+    virtual_seconds: float
+    faults: list[str]
+
+    @property
+    def failed(self) -> bool:
+        """True if anything is wrong."""
+        return bool(self.violations or self.stuck)
+
+
+class Run:
+    """A run, to be gone through once."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.world = World(options)
+        self.ledger = Ledger()
+        self.map: list[tuple[bytes, int]] = []
+        for node in self.world.nodes:
+            node.start()
+        for number in range(options.partitions):
+            low = b"" if number == 0 else (65536 * number // options.partitions).to_bytes(2, "big")
+            self.new_group(number + 1)
+            self.map.append((low, number + 1))
+        self.clients = [
+            Client(self.world, number, self._router(), self.ledger, self._wanted)
+            for number in range(options.clients)
+        ]
+        self.faults = Faults(self.world)
+
+    def new_group(self, group: int) -> None:
+        """A group of three new replicas, one in each zone."""
+        world = self.world
+        chosen = [world.chance.choice([it for it in world.nodes if it.zone == zone]) for zone in range(ZONES)]
+        first, second, third = (Member(world.new_identity(), it.node) for it in chosen)
+        affairs = first_affairs((first, second, third))
+        world.live.add(group)
+        for member, node in zip((first, second, third), chosen, strict=True):
+            assert node.running is not None
+            node.running.host(group, member.identity, affairs)
+
+    def go(self) -> Outcome:
+        """Go through it."""
+        world, stuck = self.world, []
+        world.run(_SAFETY_LIMIT, lambda: self.ledger.begun >= self.options.operations)
+        self.faults.heal()
+        if not self._converge():
+            stuck.append(f"not converged {_HEALING_LIMIT / 1e6:.0f} s after everything was mended")
+        elif not self._read_all():
+            stuck.append("an item could not be read after everything was mended")
+        violations = [*world.problems, *judge(self.world, self.ledger, self.map)]
+        return Outcome(
+            self.options.seed,
+            violations,
+            stuck,
+            dict(world.counts),
+            world.delivered,
+            len(self.ledger.operations) + len(self.ledger.eventual),
+            world.now / 1e6,
+            self.faults.log,
+        )
+
+    def _wanted(self) -> bool:
+        return self.ledger.begun < self.options.operations and not self.faults.healed
+
+    def _router(self) -> Router:
+        world = self.world
+        chance = random.Random(world.chance.getrandbits(64))  # noqa: S311 - a seeded simulation
+        return Router(chance, self._fetch, self._nodes_of)
+
+    def _fetch(self) -> Map:
+        return list(self.map)
+
+    def _nodes_of(self, group: int) -> list[int]:
+        return [it.node for it in self.world.nodes if it.running is not None and group in it.running.replicas]
+
+    def _converge(self) -> bool:
+        limit = self.world.now + _HEALING_LIMIT
+        while self.world.now < limit:
+            self.world.run(self.world.now + 500_000)
+            if self._converged():
+                return True
+        return False
+
+    def _converged(self) -> bool:
+        if self._busy():
+            return False
+        placed = self.world.placed()
+        return all(self._group_converged(placed.get(group, [])) for group in self.world.groups())
+
+    def _busy(self) -> bool:
+        return any(client.busy for client in self.clients)
+
+    def _group_converged(self, replicas: list) -> bool:  # type: ignore[type-arg]
+        leaders = [it for it in replicas if it.leading is not None]
+        if len(leaders) != 1:
+            return False
+        (leader,) = leaders
+        affairs = leader.latest_affairs()
+        members = {member.identity for member in affairs.members}
+        mine = [it for it in replicas if it.identity in members]
+        return (
+            not affairs.group.changing
+            and len(replicas) == len(mine) == ZONES
+            and all(it.state is not None for it in mine)
+            and len({(it.record.committed, it.record.length, it.state.applied) for it in mine}) == 1
+            and leader.record.committed == leader.record.length
+        )
+
+    def _read_all(self) -> bool:
+        """Read every key once, strongly. True if all were answered."""
+        left = [f"k{number}" for number in range(self.options.keys)]
+        answered: list[bool] = []
+        client = self.clients[0]
+
+        def next_one(had_answer: bool = True) -> None:
+            answered.append(had_answer)
+            if left:
+                client.read(left.pop(), next_one)
+
+        next_one()
+        limit = self.world.now + _READING_LIMIT
+        wanted = self.options.keys + 1
+        self.world.run(limit, lambda: len(answered) == wanted)
+        return len(answered) == wanted and all(answered)

@@ -1,0 +1,253 @@
+"""A world under virtual time: nodes in three Availability Zones, their clocks and disks, and the network between.
+
+Everything that happens is an event with a time, and everything random comes from one seed, so a run is what its seed
+and options say. A node that crashes loses its memory and what its disks had not confirmed, and what it meant to do
+later; messages to it are lost. Times are integers of microseconds; nodes see milliseconds, of clocks of their own.
+
+The network loses, doubles, delays and reorders what replicas send each other. Requests of clients travel on connections:
+they come at most once, and not later than the client waits for them.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ddbproof.reference_impl.replication import messages
+from ddbproof.reference_impl.replication.environment import Timing
+from ddbproof.reference_impl.replication.node import Node
+from ddbproof.reference_impl.replication.replica import Replica
+from ddbproof.reference_impl.simulation.disk import SimulatedDisk
+from ddbproof.reference_impl.simulation.options import Options
+
+ZONES = 3
+CLIENTS = 1000
+_CONNECTIONS = (messages.Request, messages.Reply)
+
+
+class SimulatedNode:
+    """A node's world (`Environment`), its node while it is up, and its disks, which outlive that."""
+
+    def __init__(self, world: World, node: int) -> None:
+        self.world = world
+        self.node = node
+        self.zone = node % ZONES
+        self.timing: Timing = world.options.timing
+        self.random = random.Random(world.chance.getrandbits(64))  # noqa: S311 - a seeded simulation
+        self.clock_base = world.chance.randrange(10_000_000_000)
+        self.wall_offset = 0
+        self.incarnation = 0
+        self.running: Node | None = None
+        self.disks: dict[int, SimulatedDisk] = {}
+        self.disk_microseconds = world.options.disk_microseconds
+
+    def now_milliseconds(self) -> int:
+        """See `Environment`. Off by up to the error that leases allow for."""
+        error = self.timing.terms.clock_error_milliseconds
+        steady = (self.world.now + self.clock_base) // 1000
+        return steady + self.random.randint(-error + 1, error - 1)
+
+    def wall_milliseconds(self) -> int:
+        """See `Environment`."""
+        return self.world.now // 1000 + self.wall_offset
+
+    def send(self, node: int, message: messages.Message) -> None:
+        """See `Environment`."""
+        self.world.network(self.node, node, message)
+
+    def after(self, milliseconds: int, action: Callable[[], None]) -> None:
+        """See `Environment`."""
+        self.world.later(1000 * milliseconds, self._unless_crashed(action))
+
+    def record(self, group: int, action: str, arguments: dict[str, Any], made: Any) -> int:
+        """See `Environment`."""
+        return self.world.record(group, action, arguments, made)
+
+    def served(self, group: int, epoch: int) -> None:
+        """See `Environment`."""
+        self.world.served(group, epoch)
+
+    def new_identity(self) -> int:
+        """See `Environment`."""
+        return self.world.new_identity()
+
+    def spare_node(self, instead_of: int, taken: Sequence[int]) -> int | None:
+        """See `Environment`. Placement knows which nodes are up, and chance decides between them."""
+        return self.world.spare_node(instead_of, taken)
+
+    def open_disk(self, group: int) -> SimulatedDisk:
+        """The file of a group's replica on this node."""
+        if group not in self.disks:
+            self.disks[group] = SimulatedDisk(
+                self.random,
+                lambda action: self.world.later(self._disk_time(), self._unless_crashed(action)),
+                self.world.saved,
+            )
+        return self.disks[group]
+
+    def drop_disk(self, group: int) -> None:
+        """Delete the file of a group's replica."""
+        self.disks.pop(group, None)
+
+    def start(self) -> None:
+        """Start the node, with what its disks hold."""
+        self.incarnation += 1
+        self.running = Node(self, self.open_disk, self.drop_disk)
+        self.running.start(list(self.disks))
+
+    def crash(self, *, disk_lost: bool = False) -> None:
+        """The node is gone; its disks too, perhaps."""
+        self.incarnation += 1
+        self.running = None
+        if disk_lost:
+            self.disks.clear()
+        for disk in self.disks.values():
+            disk.crash()
+
+    def _disk_time(self) -> int:
+        return self.random.randint(self.disk_microseconds // 2, 2 * self.disk_microseconds)
+
+    def _unless_crashed(self, action: Callable[[], None]) -> Callable[[], None]:
+        incarnation = self.incarnation
+
+        def unless() -> None:
+            if self.incarnation == incarnation:
+                action()
+
+        return unless
+
+
+class World:
+    """Nodes, network and time of one run."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.chance = random.Random(options.seed)  # noqa: S311 - a seeded simulation
+        self.now = 0
+        self.delivered = 0
+        self.counts: Counter[str] = Counter()
+        self._queue: list[tuple[int, int, Callable[[], None]]] = []
+        self._sequence = 0
+        self._identities = 0
+        self.blocked: set[tuple[int, int]] = set()
+        self.loss = options.loss
+        self.clients: dict[int, Callable[[messages.Message], None]] = {}
+        self.trace: list[list[Any]] = []
+        self.serving: dict[int, int] = {}
+        self.live: set[int] = set()
+        self.problems: list[str] = []
+        self.nodes = [SimulatedNode(self, number) for number in range(ZONES * options.nodes_a_zone)]
+
+    def groups(self) -> list[int]:
+        """All groups that serve or will."""
+        return sorted(self.live)
+
+    def placed(self) -> dict[int, list[Replica]]:
+        """The replicas of each group, wherever they run."""
+        found: dict[int, list[Replica]] = {}
+        for node in self.nodes:
+            if node.running is not None:
+                for group, replica in node.running.replicas.items():
+                    found.setdefault(group, []).append(replica)
+        return found
+
+    # -- time -------------------------------------------------------------------------------------------
+
+    def later(self, microseconds: int, action: Callable[[], None]) -> None:
+        """Do something after a while."""
+        self._sequence += 1
+        heapq.heappush(self._queue, (self.now + microseconds, self._sequence, action))
+
+    def run(self, until: int, enough: Callable[[], bool] = lambda: False) -> None:
+        """Let time pass up to an instant, or until there is enough."""
+        queue = self._queue
+        while queue and queue[0][0] <= until and not enough():
+            self.now, _, action = heapq.heappop(queue)
+            action()
+        if not enough():
+            self.now = max(self.now, until)
+
+    # -- the network --------------------------------------------------------------------------------------
+
+    def network(self, source: int, destination: int, message: messages.Message) -> None:
+        """Carry a message, or lose it."""
+        if source == destination:
+            self.later(1, lambda: self._deliver(source, destination, message))
+            return
+        options, chance = self.options, self.chance
+        on_connection = isinstance(message, _CONNECTIONS)
+        if chance.random() < (self.loss / 4 if on_connection else self.loss):
+            self.counts["messages lost"] += 1
+            return
+        copies = 1
+        if not on_connection and chance.random() < options.duplication:
+            copies = 2
+        for _ in range(copies):
+            delay = chance.randint(options.fastest_microseconds, options.slowest_microseconds)
+            if chance.random() < options.stragglers:
+                delay += chance.randrange(
+                    options.client_patience_microseconds // 2
+                    if on_connection
+                    else options.straggling_microseconds
+                )
+            self.later(delay, lambda: self._deliver(source, destination, message))
+
+    def _deliver(self, source: int, destination: int, message: messages.Message) -> None:
+        if (source, destination) in self.blocked:
+            self.counts["messages blocked"] += 1
+            return
+        self.delivered += 1
+        if destination >= CLIENTS:
+            self.clients[destination](message)
+            return
+        running = self.nodes[destination].running
+        if running is not None:
+            running.receive(message)
+
+    def block(self, sources: Sequence[int], destinations: Sequence[int]) -> None:
+        """Nothing gets from the ones to the others any more."""
+        self.blocked |= {(one, other) for one in sources for other in destinations if one != other}
+
+    def unblock(self) -> None:
+        """Everybody reaches everybody."""
+        self.blocked.clear()
+
+    # -- what nodes ask ---------------------------------------------------------------------------------
+
+    def new_identity(self) -> int:
+        """A number that no replica has had."""
+        self._identities += 1
+        return self._identities
+
+    def spare_node(self, instead_of: int, taken: Sequence[int]) -> int | None:
+        """A node of the same zone that is up; see `Environment`."""
+        zone = self.nodes[instead_of].zone
+        free = [
+            it.node
+            for it in self.nodes
+            if it.zone == zone and it.running is not None and it.node not in taken
+        ]
+        if not free and self.nodes[instead_of].running is not None:
+            free = [instead_of]
+        return self.chance.choice(free) if free else None
+
+    def record(self, group: int, action: str, arguments: dict[str, Any], made: Any) -> int:
+        """Note a step; the place of it. Its last member says whether the disk has what it made."""
+        self.trace.append([group, action, arguments, made, False])
+        return len(self.trace) - 1
+
+    def saved(self, place: int) -> None:
+        """The disk has what a step made."""
+        self.trace[place][4] = True
+
+    def served(self, group: int, epoch: int) -> None:
+        """A strong read by the lease of an epoch: never after one of a later epoch."""
+        newest = self.serving.get(group, 0)
+        if epoch < newest:
+            self.problems.append(
+                f"group {group} served a strong read in epoch {epoch} after one in epoch {newest}"
+            )
+        self.serving[group] = max(newest, epoch)
