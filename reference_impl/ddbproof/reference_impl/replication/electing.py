@@ -12,12 +12,11 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from ddbproof.model.kernel import lease, replication
-from ddbproof.model.kernel.membership import Trio
 from ddbproof.model.kernel.refusal import NotAllowed
 from ddbproof.reference_impl.replication import messages
 
 if TYPE_CHECKING:
-    from ddbproof.reference_impl.replication.entries import Member, Members
+    from ddbproof.reference_impl.replication.entries import Member
     from ddbproof.reference_impl.replication.replica import Replica
     from ddbproof.reference_impl.replication.state import Affairs
 
@@ -40,7 +39,7 @@ class Election:
         """Begin an attempt if no leader has been heard for long enough."""
         replica = self._replica
         now = replica.environment.now_milliseconds()
-        if now < self._next_at or replica.state is None or lease.hears_leader(replica.granted, now):
+        if now < self._next_at or lease.hears_leader(replica.granted, now):
             return
         self._begin(self._affairs or replica.latest_affairs())
 
@@ -57,7 +56,8 @@ class Election:
     def take_over(self, affairs: Affairs) -> None:
         """Call an election at once: this replica has led until now, and leads the group into its next configuration."""
         self._begin(affairs)
-        self._call()
+        if self._affairs is not None:
+            self._call()
 
     def refused(self, message: messages.Refused) -> None:
         """Somebody has promised more."""
@@ -74,15 +74,18 @@ class Election:
                 self._call()
 
     def _begin(self, affairs: Affairs) -> None:
-        replica = self._replica
+        """Begin an attempt. A log replica cannot lead; it asks nevertheless: who is no member will be told so."""
         self._candidacy += 1
-        self._affairs, self._called = affairs, False
+        replica = self._replica
+        will_be_member = any(member.identity == replica.identity for member in affairs.next_members)
+        self._affairs = affairs if will_be_member and replica.state is not None else None
+        self._called = False
         self._agreed, self._promised = set(), {}
         self._next_at = replica.environment.now_milliseconds() + 2 * self._patience()
         ask = messages.Ask(
-            replica.group, replica.identity, replica.environment.node, self._candidacy, affairs.group.number
+            replica.group, replica.identity, replica.environment.node, self._candidacy, replica.number
         )
-        for member in self._asked():
+        for member in _all(affairs):
             replica.environment.send(member.node, ask)
 
     def _call(self) -> None:
@@ -99,7 +102,7 @@ class Election:
             affairs.group.number + affairs.group.changing,
             replica.record.committed,
         )
-        for member in self._asked():
+        for member in _all(affairs):
             replica.environment.send(member.node, prepare)
 
     def _on_promised(self, message: messages.Promised) -> None:
@@ -150,12 +153,6 @@ class Election:
         )
         replica.leading.begin()
 
-    def _asked(self) -> Collection[Member]:
-        assert self._affairs is not None
-        return {
-            member.identity: member for member in (*self._affairs.members, *self._affairs.next_members)
-        }.values()
-
     def _have_enough(self, given: Collection[int]) -> bool:
         assert self._affairs is not None
         return all(
@@ -168,10 +165,9 @@ class Election:
         return environment.random.randint(1, environment.timing.patience_milliseconds)
 
 
-def trio(members: Members) -> Trio:
-    """The identities of three members, as the kernel has them."""
-    first, second, third = (member.identity for member in members)
-    return Trio(first, second, third)
+def _all(affairs: Affairs) -> Collection[Member]:
+    """The members, and the one that is to become one."""
+    return {it.identity: it for it in (*affairs.members, *affairs.next_members)}.values()
 
 
 def _is_newer(one: Affairs, other: Affairs) -> bool:

@@ -297,8 +297,7 @@ class Leading:
             since = log.start
             if full:
                 snapshot = replica.committed_snapshot()
-                if snapshot is None:
-                    return
+                assert snapshot is not None  # who leads has items
                 since = snapshot.position
             else:
                 affairs = replica.start_affairs
@@ -400,6 +399,8 @@ class Leading:
                 joiner.identity,
                 replica.start_affairs,
                 replica.log.start,
+                self.number,
+                tuple(self.places),
             ),
         )
 
@@ -452,15 +453,17 @@ class Leading:
 
     def _heal(self) -> bool:
         """Send a log replica its items. True if there is one."""
+        replica = self.replica
         for follower in self.followers.values():
             if follower.synchronized and not follower.full:
-                snapshot = self.replica.committed_snapshot()
-                if snapshot is not None:
-                    replica = self.replica
-                    replica.environment.send(
-                        follower.member.node,
-                        messages.Heal(replica.group, replica.identity, replica.environment.node, snapshot),
-                    )
+                snapshot = replica.committed_snapshot()
+                assert snapshot is not None  # who leads has items
+                replica.environment.send(
+                    follower.member.node,
+                    messages.Heal(
+                        replica.group, replica.identity, replica.environment.node, self.leader.epoch, snapshot
+                    ),
+                )
                 return True
         return False
 

@@ -25,7 +25,7 @@ class _Message(msgspec.Struct, frozen=True, gc=False):
 
 
 class Ask(_Message, frozen=True, gc=False):
-    """Do you hear a leader? `candidacy` is the number that the asker gave its attempt, `number` its configuration's."""
+    """Do you hear a leader? `candidacy` is the number that the asker gave its attempt, `number` the configuration it has promised."""
 
     candidacy: int
     number: int
@@ -121,8 +121,9 @@ class Synchronize(_Message, frozen=True, gc=False):
 
 
 class Heal(_Message, frozen=True, gc=False):
-    """Take these items, and be a full replica; keep your log."""
+    """Take these items, and be a full replica; keep your log, which is one of this epoch."""
 
+    epoch: int
     snapshot: Snapshot
 
 
@@ -134,11 +135,16 @@ class Acknowledged(_Message, frozen=True, gc=False):
 
 
 class Join(_Message, frozen=True, gc=False):
-    """Become a replica of this group under `identity`; its log follows, from where `affairs` are those of the group."""
+    """Become a replica of this group under `identity`; its log follows, from where `affairs` are those of the group.
+
+    An older replica of the group that is none of the `members` of configuration `number` gives way.
+    """
 
     identity: int
     affairs: Affairs
     start: int
+    number: int
+    members: tuple[int, ...]
 
 
 class Retire(_Message, frozen=True, gc=False):

@@ -46,7 +46,7 @@ class Node:
         if isinstance(message, messages.Request):
             self._serve(replica, message)
         elif isinstance(message, messages.Join):
-            if replica is None or replica.number < message.affairs.group.number:
+            if replica is None or _gives_way(replica, message):
                 self.host(message.group, message.identity, message.affairs, message.start)
         elif replica is not None:
             if isinstance(message, messages.Retire):
@@ -86,3 +86,9 @@ class Node:
         for replica in list(self.replicas.values()):
             replica.tick()
         self.environment.after(self.environment.timing.tick_milliseconds, self._tick)
+
+
+def _gives_way(replica: Replica, message: messages.Join) -> bool:
+    """True if a replica was never more than invited, or is no member any more, by what the inviting leader knows."""
+    known = (*message.members, message.identity)
+    return replica.number <= message.number and replica.leading is None and replica.identity not in known

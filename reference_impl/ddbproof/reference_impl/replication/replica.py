@@ -143,7 +143,7 @@ class Replica:
         """Somebody asks whether a leader is heard here. Who was a member once, and is no more, is told so."""
         affairs = self.latest_affairs()
         identities = {member.identity for member in (*affairs.members, *affairs.next_members)}
-        if affairs.group.number > message.number and message.sender not in identities:
+        if affairs.group.number >= message.number and message.sender not in identities:
             retire = messages.Retire(self.group, self.identity, self.environment.node, message.sender)
             self._answer(message, retire)
             return
@@ -219,6 +219,8 @@ class Replica:
     def _grant(self, message: messages.Heartbeat, beat: lease.Heartbeat) -> None:
         if self.granted.promised_epoch != beat.epoch or self.saved.lease_epoch < beat.epoch:
             return
+        if message.committed < self.saved.record.length:
+            self.acknowledge(beat.epoch, message.number, message.node)  # that one may have been lost
         standing = self.standing()
         self._answer(
             message,
@@ -322,8 +324,9 @@ class Replica:
             standing = membership.on_snapshot(self.standing(), message.snapshot.position)
         except NotAllowed:
             return
-        if self.leading is not None or standing.end != self.record.length:
-            return  # a snapshot beyond the log comes with the log behind it: on_synchronize
+        if self.record.accepted != message.epoch or standing.end != self.record.length:
+            return  # a log that differs, or ends before the snapshot, is replaced with it: on_synchronize
+        self.commit(message.epoch, message.snapshot.position)
         self.state = GroupState(message.snapshot.affairs)
         self.state.restore(message.snapshot)
         self._advance()
@@ -373,11 +376,19 @@ class Replica:
         self._advance()
 
     def committed_snapshot(self) -> Snapshot | None:
-        """The items as they are, if nothing in them may be taken back."""
+        """The items after all that is committed; None for a log replica.
+
+        What a leader has applied beyond that is taken back for it, and applied again.
+        """
         state = self.state
-        if state is None or state.applied > self.record.committed:
+        if state is None:
             return None
-        return state.snapshot()
+        applied = state.applied
+        state.take_back(self.record.committed)
+        snapshot = state.snapshot()
+        while state.applied < applied:
+            state.apply(self.log[state.applied], committed=False)
+        return snapshot
 
     def trim(self, floor: int) -> None:
         """Drop the log before the floor, but for what this replica's own items lack; the file follows at its next renewal."""
@@ -444,9 +455,6 @@ class Replica:
 
     def renew(self) -> None:
         """Write all of it into a new file, which takes the old one's place when it is on the disk."""
-        snapshot = self.committed_snapshot()
-        if snapshot is None and self.state is not None:
-            return  # a leader's newest entries may be taken back; the next tick will do
         self._records = 0
         self.disk.renew(
             Checkpoint(
@@ -455,7 +463,7 @@ class Replica:
                 self.granted.promised_epoch,
                 self.number,
                 self.start_affairs,
-                snapshot,
+                self.committed_snapshot(),
                 self.log.start,
                 tuple(self.log.between(self.log.start, len(self.log))),
             )
