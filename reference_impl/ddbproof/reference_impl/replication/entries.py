@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from ddbproof.model.kernel.splits import Parent
 from ddbproof.reference_impl.storage.log import Entry as Change
 
 
@@ -50,7 +51,7 @@ class FloorRaised(msgspec.Struct, frozen=True, gc=False, tag="t", array_like=Tru
 
 
 class SplitBegun(msgspec.Struct, frozen=True, gc=False, tag="s", array_like=True):
-    """The partition is to be split at a position, into two groups that are there already."""
+    """The partition is to be split at a position, into two groups whose replicas are there already."""
 
     cut: bytes
     lower: int
@@ -75,7 +76,9 @@ class Copied(msgspec.Struct, frozen=True, gc=False, tag="y", array_like=True):
 
 
 class Opened(msgspec.Struct, frozen=True, gc=False, tag="o", array_like=True):
-    """A child has the parent's whole log and serves from here on."""
+    """A child has the whole log of its parent, whose closed record this is, and serves from here on."""
+
+    parent: Parent
 
 
 __all__ = [

@@ -127,5 +127,11 @@ class Environment(Protocol):
     def new_identity(self) -> int:
         """A number that no replica has had."""
 
+    def new_group(self) -> int:
+        """A number that no group has had."""
+
+    def nodes_of(self, group: int) -> Sequence[int]:
+        """Where the replicas of a group are, as far as placement knows."""
+
     def spare_node(self, instead_of: int, taken: Sequence[int]) -> int | None:
         """A node of the same Availability Zone as another, which has no replica of the group; None if there is none."""

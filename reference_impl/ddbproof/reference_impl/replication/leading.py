@@ -30,6 +30,8 @@ from ddbproof.reference_impl.replication.entries import (
     Members,
     Write,
 )
+from ddbproof.reference_impl.replication.partition_map import after_split
+from ddbproof.reference_impl.replication.splitting import Splitting
 
 if TYPE_CHECKING:
     from ddbproof.reference_impl.replication.replica import Replica
@@ -80,6 +82,7 @@ class Leading:
         self._newest: dict[bytes, int] = {}
         self._beat_at = now
         self._handing_over = False
+        self.split = Splitting(self)
 
     # -- the beginning and the end ------------------------------------------------------------------------
 
@@ -127,7 +130,9 @@ class Leading:
         image = state.fold.items.get(operation.key)
         item = None if image is None else image.item
         shown = max(self.leader.base, self._newest.get(operation.key, 0))
-        if operation.kind == "read":
+        if operation.kind == "split":
+            self._split_in_map(request, answer, item)
+        elif operation.kind == "read":
             replica.environment.served(replica.group, self.leader.epoch)
             self._when(shown, request, answer, "ok", item, lost="refused")
         elif request.request in state.answered:
@@ -135,15 +140,24 @@ class Leading:
         elif operation.kind == "cas" and item != operation.expected:
             self._when(shown, request, answer, "failed", item, lost="refused")
         else:
-            self._change(request, answer, item)
+            self._change(request, answer, item, None if operation.kind == "delete" else operation.item)
 
-    def _change(self, request: messages.Request, answer: Answer, before: bytes | None) -> None:
-        operation, key = request.operation, request.operation.key
+    def _split_in_map(self, request: messages.Request, answer: Answer, item: bytes | None) -> None:
+        """A split told twice changes the map once."""
+        changed = after_split(item, request.operation.item)
+        if changed == item:
+            self._when(self.leader.length, request, answer, "ok", item, lost="unknown")
+        else:
+            self._change(request, answer, item, changed)
+
+    def _change(
+        self, request: messages.Request, answer: Answer, before: bytes | None, item: bytes | None
+    ) -> None:
+        key = request.operation.key
         stored, wall = self.state.fold.version_of(key), self.replica.environment.wall_milliseconds()
         version = (
             versions.first_version(wall, 0) if stored is None else versions.next_version(stored, wall, 0)
         )
-        item = None if operation.kind == "delete" else operation.item
         change = Change(key, item, 0 if item is None else len(item), version, wall)
         self.append(Write(request.request, change))
         self._newest[key] = self.leader.length
@@ -332,6 +346,8 @@ class Leading:
             self._beat()
             if self.leader.committed >= self.leader.base:
                 self._look_after(now)
+        if self.leader.committed >= self.leader.base:
+            self.split.tick()
 
     def _beat(self) -> None:
         replica, environment = self.replica, self.replica.environment

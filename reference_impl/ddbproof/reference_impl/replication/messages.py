@@ -11,7 +11,8 @@ from typing import TypeAlias
 import msgspec
 
 from ddbproof.model.kernel import lease, replication
-from ddbproof.reference_impl.replication.entries import Entry
+from ddbproof.model.kernel.splits import Parent
+from ddbproof.reference_impl.replication.entries import Change, Entry
 from ddbproof.reference_impl.replication.state import Affairs, Snapshot
 
 
@@ -153,11 +154,52 @@ class Retire(_Message, frozen=True, gc=False):
     identity: int
 
 
+# Splits.
+
+
+class Found(_Message, frozen=True, gc=False):
+    """Become a replica of the new group `child`, under `identity`. Sent once, on a connection."""
+
+    child: int
+    identity: int
+    affairs: Affairs
+
+
+class Founded(_Message, frozen=True, gc=False):
+    """The replica of the new group is on my disk."""
+
+    child: int
+
+
+class Pull(_Message, frozen=True, gc=False):
+    """The leader of `child` has the parent's log up to `applied`, on two disks; what comes next?"""
+
+    child: int
+    applied: int
+
+
+class Pulled(_Message, frozen=True, gc=False):
+    """What comes after `start` in the parent's committed log, up to `end`; or, `anew`, all of it up to there.
+
+    `parent` is the parent's record, as far as it is committed.
+    """
+
+    start: int
+    end: int
+    writes: tuple[Change, ...]
+    requests: tuple[int, ...]
+    anew: bool
+    parent: Parent
+
+
 # Clients.
 
 
 class Operation(msgspec.Struct, frozen=True, gc=False):
-    """What a client asks of an item: read, put, cas (put if the item is `expected`), delete."""
+    """What a client asks of an item: read, put, cas (put if the item is `expected`), delete.
+
+    Of the partition map, an item of the metadata group: split, where `item` says which partition became which.
+    """
 
     kind: str
     key: bytes
@@ -202,6 +244,10 @@ Message: TypeAlias = (
     | Acknowledged
     | Join
     | Retire
+    | Found
+    | Founded
+    | Pull
+    | Pulled
     | Request
     | Reply
 )

@@ -45,6 +45,10 @@ class Node:
         replica = self.replicas.get(message.group)
         if isinstance(message, messages.Request):
             self._serve(replica, message)
+        elif isinstance(message, messages.Reply):
+            self._map_changed(message)
+        elif isinstance(message, messages.Found):
+            self._found(message)
         elif isinstance(message, messages.Join):
             if replica is None or _gives_way(replica, message):
                 self.host(message.group, message.identity, message.affairs, message.start)
@@ -55,6 +59,17 @@ class Node:
                     self._drop_disk(message.group)
             else:
                 replica.receive(message)
+
+    def _found(self, message: messages.Found) -> None:
+        replica = self.host(message.child, message.identity, message.affairs)
+        founded = messages.Founded(message.group, message.identity, self.environment.node, message.child)
+        replica.save(lambda: self.environment.send(message.node, founded))
+
+    def _map_changed(self, message: messages.Reply) -> None:
+        """The metadata group has taken note of a split of one of the groups here."""
+        replica = self.replicas.get(message.request)
+        if message.outcome == "ok" and replica is not None and replica.leading is not None:
+            replica.leading.split.map_changed()
 
     def _serve(self, replica: Replica | None, request: messages.Request) -> None:
         def answer(reply: messages.Reply) -> None:
@@ -67,7 +82,8 @@ class Node:
         if replica is not None:
             leader = replica.leader_node
             operation = request.operation
-            if operation.kind == "read" and not operation.strong and replica.state is not None:
+            serves = replica.state is not None and replica.state.affairs.serves
+            if serves and operation.kind == "read" and not operation.strong and replica.state is not None:
                 image = replica.state.fold.items.get(operation.key)
                 item, outcome = None if image is None else image.item, "ok"
         answer(

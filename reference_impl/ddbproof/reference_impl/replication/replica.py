@@ -121,7 +121,7 @@ class Replica:
         for index in range(position, len(self.log)):
             entry = self.log[index]
             if not _is_write(entry):
-                affairs = decided(affairs, entry)
+                affairs = decided(affairs, index, entry)
         return affairs
 
     # -- messages ---------------------------------------------------------------------------------------
@@ -344,6 +344,11 @@ class Replica:
         if self.leading is not None:
             self.leading.receive(message)
 
+    def on_split(self, message: messages.Founded | messages.Pull | messages.Pulled) -> None:
+        """Something of a split, of this partition or of the one that it comes from."""
+        if self.leading is not None:
+            self.leading.split.receive(message)
+
     def on_answer_to_candidate(self, message: messages.Agree | messages.Promised) -> None:
         """A promise, or somebody who hears no leader either."""
         self.election.receive(message)
@@ -400,9 +405,9 @@ class Replica:
             start = membership.on_trim(standing, state.affairs.group, start).start
         except NotAllowed:
             return
-        for entry in self.log.between(self.log.start, start):
-            if not _is_write(entry):
-                self.start_affairs = decided(self.start_affairs, entry)
+        for index in range(self.log.start, start):
+            if not _is_write(self.log[index]):
+                self.start_affairs = decided(self.start_affairs, index, self.log[index])
         self.log.trim(start)
 
     def _take_back(self) -> None:
@@ -488,7 +493,9 @@ class Replica:
         elif isinstance(record, Replaced):
             self._replace(record.start, record.entries, record.affairs, record.snapshot)
             length = record.start + len(record.entries)
-            self.record = replication.Replica(record.epoch, record.epoch, length, now.committed)
+            committed = now.committed if record.snapshot is None else record.snapshot.position
+            committed = max(now.committed, committed)
+            self.record = replication.Replica(record.epoch, record.epoch, length, committed)
         elif isinstance(record, Stored):
             self.number = record.number
             self.granted = lease.Granted(record.lease_epoch, _NEVER)
@@ -537,4 +544,7 @@ _HANDLERS: dict[type, Callable[[Replica, Any], None]] = {
     messages.Synchronize: Replica.on_synchronize,
     messages.Heal: Replica.on_heal,
     messages.Acknowledged: Replica.on_answer_to_leader,
+    messages.Founded: Replica.on_split,
+    messages.Pull: Replica.on_split,
+    messages.Pulled: Replica.on_split,
 }

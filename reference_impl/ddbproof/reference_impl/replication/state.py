@@ -54,6 +54,7 @@ class Affairs(msgspec.Struct, frozen=True, gc=False):
     lower: int = 0
     upper: int = 0
     child: Child | None = None
+    child_of: int = 0
 
     @property
     def next_members(self) -> Members:
@@ -74,10 +75,10 @@ class Affairs(msgspec.Struct, frozen=True, gc=False):
         return self.parent is None or splits.parent_serves(self.parent)
 
 
-def first_affairs(members: Members, child: Child | None = None) -> Affairs:
+def first_affairs(members: Members, child: Child | None = None, child_of: int = 0) -> Affairs:
     """The affairs of a new group, perhaps a child of another that is being split."""
     first, second, third = (member.identity for member in members)
-    return Affairs(Group(0, Trio(first, second, third)), members, child=child)
+    return Affairs(Group(0, Trio(first, second, third)), members, child=child, child_of=child_of)
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -88,6 +89,19 @@ class Snapshot(msgspec.Struct, frozen=True):
     images: tuple[tuple[bytes, bytes, int, Version], ...]
     tombstones: tuple[tuple[bytes, Version], ...]
     answered: tuple[int, ...]
+
+    def changes(self) -> tuple[Change, ...]:
+        """The items and deletions as changes, each as it was made last."""
+        return (
+            *(
+                Change(key, item, size_bytes, version, version.timestamp_milliseconds)
+                for key, item, size_bytes, version in self.images
+            ),
+            *(
+                Change(key, None, 0, version, version.timestamp_milliseconds)
+                for key, version in self.tombstones
+            ),
+        )
 
 
 class GroupState:
@@ -122,7 +136,7 @@ class GroupState:
                 self._undo.append((self.applied, take_back))
         else:
             snapshot = None if committed or type(entry) is not Copied else self._frozen()
-            self.affairs = decided(before, entry)
+            self.affairs = decided(before, self.applied, entry)
             if type(entry) is Copied:
                 self._copy(entry)
             if not committed:
@@ -212,10 +226,12 @@ class GroupState:
             self.answered.add(forgotten)
 
 
-def decided(affairs: Affairs, entry: Entry) -> Affairs:
-    """The group's affairs after an entry of its log."""
+def decided(affairs: Affairs, index: int, entry: Entry) -> Affairs:
+    """The group's affairs after the entry at an index of its log."""
     change = msgspec.structs.replace
     match entry:
+        case Write():
+            return affairs
         case ChangeBegun(leaver, joiner):
             group = membership.begin_change(affairs.group, leaver, joiner.identity)
             return change(affairs, group=group, joiner=joiner)
@@ -225,18 +241,27 @@ def decided(affairs: Affairs, entry: Entry) -> Affairs:
         case FloorRaised(floor):
             return change(affairs, group=membership.raise_floor(affairs.group, floor))
         case SplitBegun(cut, lower, upper):
-            parent = splits.begin(Parent(0), cut)  # type: ignore[arg-type] # positions are ordered bytes
+            # Where it is cut stands in `cut`: a key, which is bytes, and the kernel's record has integers.
+            parent = splits.begin(Parent(0), 0)
             return change(affairs, parent=parent, cut=cut, lower=lower, upper=upper)
         case Closed() if affairs.parent is not None:
-            return change(affairs, parent=splits.close(affairs.parent))
-        case Copied(applied) if affairs.child is not None:
-            return change(affairs, child=Child(affairs.child.upper, applied))
-        case Opened() if affairs.child is not None:
-            child = affairs.child
-            return change(affairs, child=Child(child.upper, child.applied, True))
+            open_until_now = Parent(index, affairs.parent.splitting, affairs.parent.cut)
+            return change(affairs, parent=splits.close(open_until_now))
+        case Copied() if affairs.child is not None:
+            return change(affairs, child=_copied(affairs.child, entry))
+        case Opened(parent) if affairs.child is not None:
+            return change(affairs, child=splits.open_child(affairs.child, affairs.child.applied, parent))
     raise InvariantError(f"the log of a group that is in no such state holds {entry}")
 
 
-def in_range(affairs: Affairs, change: Change, *, upper: bool) -> bool:
-    """True if a change belongs to that child of the group."""
-    return splits.is_of(Child(upper), affairs.cut, change.key)  # type: ignore[arg-type] # positions are ordered bytes
+def _copied(child: Child, entry: Copied) -> Child:
+    if entry.anew:
+        return splits.on_snapshot(child, entry.applied)
+    for index in range(child.applied, entry.applied):
+        child = splits.on_copy(child, index)
+    return child
+
+
+def is_of(child: Child, cut: bytes, key: bytes) -> bool:
+    """True if a key belongs to that child of a partition that is cut there."""
+    return splits.is_of(child, cut, key)  # type: ignore[arg-type] # positions are ordered bytes

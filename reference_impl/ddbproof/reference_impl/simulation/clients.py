@@ -14,6 +14,7 @@ from msgspec import UNSET
 
 from ddbproof.model.histories.operations import FOREVER, Operation, Value
 from ddbproof.reference_impl.replication import messages
+from ddbproof.reference_impl.replication.partition_map import MAP_KEY
 from ddbproof.reference_impl.simulation.routing import Router
 from ddbproof.reference_impl.simulation.world import CLIENTS, World
 
@@ -84,6 +85,26 @@ class Client:
         """Read an item now, strongly; `then` is told whether there was an answer."""
         self.start(_Call(self, name, "read", then=then))
 
+    def write_map(self, item: bytes, then: Callable[[bool], None]) -> None:
+        """Store the first partition map."""
+        call = _Call(self, "", "put", then=then, quiet=True)
+        call.key, call.item = MAP_KEY, item
+        self.start(call)
+
+    def fetch_map(self, then: Callable[[], None]) -> None:
+        """Ask the metadata group for the partition map, in the middle of a call, which goes on with it or without."""
+        before = self._current
+
+        def got(_had_answer: bool) -> None:
+            self._current = before
+            if call.found is not None:
+                self.router.learn(call.found)
+            then()
+
+        call = _Call(self, "", "read", then=got, quiet=True)
+        call.key = MAP_KEY
+        self.start(call)
+
     @property
     def busy(self) -> bool:
         """True while a call is under way."""
@@ -129,6 +150,7 @@ class _Call:
         *,
         strong: bool = True,
         then: Callable[[bool], None] | None = None,
+        quiet: bool = False,
     ) -> None:
         client.requests += 1
         self.client = client
@@ -145,6 +167,9 @@ class _Call:
         self.ambiguous = False
         self.outcome = ""
         self.key = key_of(name)
+        self.item = _bytes(value)
+        self.quiet = quiet
+        self.found: bytes | None = None
 
     def send(self) -> None:
         """Send the request, to whoever the router believes to lead."""
@@ -152,9 +177,7 @@ class _Call:
         self.attempts += 1
         attempt = self.attempts
         group, node = client.router.route(self.key, strong=self.strong)
-        operation = messages.Operation(
-            self.kind, self.key, _bytes(self.value), _bytes(self.expected), self.strong
-        )
+        operation = messages.Operation(self.kind, self.key, self.item, _bytes(self.expected), self.strong)
         world.network(
             client.address,
             node,
@@ -203,15 +226,24 @@ class _Call:
         pause = self.client.chance.randrange(_REFUSED_PAUSE)
 
         def again() -> None:
-            if not self.outcome and attempt == self.attempts:
-                self.attempts -= 2
+            if self.outcome or attempt != self.attempts:
+                return
+            self.attempts -= 2
+            if reply.moved:
+                self.client.world.counts["stale routes"] += 1
+                self.client.fetch_map(self.send)
+            else:
                 self.send()
 
         self.client.world.later(pause, again)
 
     def _finish(self, outcome: str, item: bytes | None, *, told: bool = True) -> None:
         self.outcome = outcome
-        client, world, found = self.client, self.client.world, _value(item)
+        client, world, self.found = self.client, self.client.world, item
+        if self.quiet:
+            client.finished(self)
+            return
+        found = _value(item)
         if told:
             client.known[self.name] = found if self.kind == "read" or outcome == "fail" else self.value
         if self.kind == "read":

@@ -7,18 +7,20 @@ safety phase everything is mended.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from ddbproof.reference_impl.replication.partition_map import METADATA_GROUP
 from ddbproof.reference_impl.simulation.world import ZONES, World
 
 _PAUSE = 8_000_000
 
 
 class Faults:
-    """What befalls a world, until `heal`."""
+    """What befalls a world, until `heal`. `groups` gives those of the partition map, and the metadata group."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, groups: Callable[[], Sequence[int]]) -> None:
         self.world = world
+        self.groups = groups
         self.log: list[str] = []
         self.healed = False
         self._plan()
@@ -59,8 +61,9 @@ class Faults:
                 self._clock_jump,
                 self._leader_crash,
                 self._lossy,
+                self._split,
             ),
-            (3, 3, 1, 1, 1, 1, 1, 1, 1, 4, 1),
+            (3, 3, 1, 1, 1, 1, 1, 1, 1, 4, 1, 4),
         )[0]
         strike()
         self._plan()
@@ -112,17 +115,42 @@ class Faults:
         self._note(f"node {node} loses its disks")
         self._down(node, disk_lost=True)
 
+    def _split(self) -> None:
+        """Split a partition in the middle of its items."""
+        placed = self.world.placed()
+        leaders = [
+            one
+            for group in self.groups()
+            if group != METADATA_GROUP
+            for one in placed.get(group, [])
+            if one.leading is not None and one.state is not None and len(one.state.fold.items) > 1
+        ]
+        if len(self.groups()) > self.world.options.most_groups or not leaders:
+            return
+        leader = self.world.chance.choice(leaders)
+        assert leader.leading is not None
+        assert leader.state is not None
+        keys = [key for key, _ in leader.state.fold.items.range(b"", None)]
+        if leader.leading.split.ask(keys[len(keys) // 2]):
+            self._note(f"group {leader.group} is to be split")
+            self.world.counts["splits asked for"] += 1
+
     def _all_healthy(self) -> bool:
         """Every group has three members in place that hold all that is committed, and no change under way."""
         placed = self.world.placed()
-        for group in self.world.groups():
+        for group in self.groups():
             replicas = placed.get(group, [])
             leaders = [it for it in replicas if it.leading is not None]
             if not leaders:
                 return False
             leader = max(leaders, key=lambda it: it.record.promised)
             affairs = leader.latest_affairs()
-            if affairs.group.changing or leader.leading is None or leader.leading.joiner is not None:
+            if (
+                affairs.parent is not None
+                or affairs.group.changing
+                or leader.leading is None
+                or leader.leading.joiner is not None
+            ):
                 return False
             members = {member.identity for member in affairs.members}
             whole = [

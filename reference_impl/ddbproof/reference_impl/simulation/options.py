@@ -18,6 +18,7 @@ class Options(msgspec.Struct, frozen=True):
     keys: int = 20
     nodes_a_zone: int = 2
     partitions: int = 1
+    most_groups: int = 6
     loss: float = 0.01
     duplication: float = 0.01
     stragglers: float = 0.01

@@ -14,12 +14,13 @@ import random
 import msgspec
 
 from ddbproof.reference_impl.replication.entries import Member
+from ddbproof.reference_impl.replication.partition_map import MAP_KEY, METADATA_GROUP, decoded, encoded
 from ddbproof.reference_impl.replication.state import first_affairs
 from ddbproof.reference_impl.simulation.checks import judge
 from ddbproof.reference_impl.simulation.clients import Client, Ledger
 from ddbproof.reference_impl.simulation.faults import Faults
 from ddbproof.reference_impl.simulation.options import Options
-from ddbproof.reference_impl.simulation.routing import Map, Router
+from ddbproof.reference_impl.simulation.routing import Router
 from ddbproof.reference_impl.simulation.world import ZONES, World
 
 _SAFETY_LIMIT = 600_000_000
@@ -55,26 +56,44 @@ class Run:
         self.map: list[tuple[bytes, int]] = []
         for node in self.world.nodes:
             node.start()
+        self.new_group()
         for number in range(options.partitions):
             low = b"" if number == 0 else (65536 * number // options.partitions).to_bytes(2, "big")
-            self.new_group(number + 1)
-            self.map.append((low, number + 1))
+            self.map.append((low, self.new_group()))
+        self._write_map()
         self.clients = [
             Client(self.world, number, self._router(), self.ledger, self._wanted)
             for number in range(options.clients)
         ]
-        self.faults = Faults(self.world)
+        self.faults = Faults(self.world, self.groups)
 
-    def new_group(self, group: int) -> None:
+    def new_group(self) -> int:
         """A group of three new replicas, one in each zone."""
         world = self.world
+        group = world.new_group()
         chosen = [world.chance.choice([it for it in world.nodes if it.zone == zone]) for zone in range(ZONES)]
         first, second, third = (Member(world.new_identity(), it.node) for it in chosen)
         affairs = first_affairs((first, second, third))
-        world.live.add(group)
         for member, node in zip((first, second, third), chosen, strict=True):
             assert node.running is not None
             node.running.host(group, member.identity, affairs)
+        return group
+
+    def _write_map(self) -> None:
+        """The first thing that the metadata group stores is the partition map."""
+        done: list[bool] = []
+        founder = Client(self.world, 999, self._router(), self.ledger, lambda: False)
+        founder.write_map(encoded(self.map), done.append)
+        self.world.run(_READING_LIMIT, lambda: bool(done))
+
+    def groups(self) -> list[int]:
+        """The metadata group, and those of the partition map as the metadata group's leader has it."""
+        placed = self.world.placed().get(METADATA_GROUP, [])
+        states = [it.state for it in placed if it.state is not None]
+        images = [it.fold.items.get(MAP_KEY) for it in states if it.applied == max(s.applied for s in states)]
+        if images and images[0] is not None:
+            self.map = list(decoded(images[0].item))
+        return [METADATA_GROUP, *(group for _, group in self.map)]
 
     def go(self) -> Outcome:
         """Go through it."""
@@ -103,13 +122,7 @@ class Run:
     def _router(self) -> Router:
         world = self.world
         chance = random.Random(world.chance.getrandbits(64))  # noqa: S311 - a seeded simulation
-        return Router(chance, self._fetch, self._nodes_of)
-
-    def _fetch(self) -> Map:
-        return list(self.map)
-
-    def _nodes_of(self, group: int) -> list[int]:
-        return [it.node for it in self.world.nodes if it.running is not None and group in it.running.replicas]
+        return Router(chance, self.map, world.nodes_of)
 
     def _converge(self) -> bool:
         limit = self.world.now + _HEALING_LIMIT
@@ -123,7 +136,7 @@ class Run:
         if self._busy():
             return False
         placed = self.world.placed()
-        return all(self._group_converged(placed.get(group, [])) for group in self.world.groups())
+        return all(self._group_converged(placed.get(group, [])) for group in self.groups())
 
     def _busy(self) -> bool:
         return any(client.busy for client in self.clients)
@@ -137,7 +150,8 @@ class Run:
         members = {member.identity for member in affairs.members}
         mine = [it for it in replicas if it.identity in members]
         return (
-            not affairs.group.changing
+            affairs.parent is None
+            and not affairs.group.changing
             and len(replicas) == len(mine) == ZONES
             and all(it.state is not None for it in mine)
             and len({(it.record.committed, it.record.length, it.state.applied) for it in mine}) == 1

@@ -4,8 +4,8 @@ Everything that happens is an event with a time, and everything random comes fro
 and options say. A node that crashes loses its memory and what its disks had not confirmed, and what it meant to do
 later; messages to it are lost. Times are integers of microseconds; nodes see milliseconds, of clocks of their own.
 
-The network loses, doubles, delays and reorders what replicas send each other. Requests of clients travel on connections:
-they come at most once, and not later than the client waits for them.
+The network loses, doubles, delays and reorders what replicas send each other. Requests of clients, and invitations, travel on
+connections: they come at most once, not later than somebody waits for them, and not to a node that has started again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ddbproof.reference_impl.simulation.options import Options
 
 ZONES = 3
 CLIENTS = 1000
-_CONNECTIONS = (messages.Request, messages.Reply)
+_CONNECTIONS = (messages.Request, messages.Reply, messages.Join, messages.Found, messages.Founded)
 
 
 class SimulatedNode:
@@ -73,6 +73,14 @@ class SimulatedNode:
     def new_identity(self) -> int:
         """See `Environment`."""
         return self.world.new_identity()
+
+    def new_group(self) -> int:
+        """See `Environment`."""
+        return self.world.new_group()
+
+    def nodes_of(self, group: int) -> Sequence[int]:
+        """See `Environment`. Placement knows of all nodes, those that are down as well."""
+        return self.world.nodes_of(group)
 
     def spare_node(self, instead_of: int, taken: Sequence[int]) -> int | None:
         """See `Environment`. Placement knows which nodes are up, and chance decides between them."""
@@ -132,18 +140,23 @@ class World:
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
         self._sequence = 0
         self._identities = 0
+        self._groups = -1
         self.blocked: set[tuple[int, int]] = set()
         self.loss = options.loss
         self.clients: dict[int, Callable[[messages.Message], None]] = {}
         self.trace: list[list[Any]] = []
         self.serving: dict[int, int] = {}
-        self.live: set[int] = set()
         self.problems: list[str] = []
         self.nodes = [SimulatedNode(self, number) for number in range(ZONES * options.nodes_a_zone)]
 
-    def groups(self) -> list[int]:
-        """All groups that serve or will."""
-        return sorted(self.live)
+    def new_group(self) -> int:
+        """A number that no group has had."""
+        self._groups += 1
+        return self._groups
+
+    def nodes_of(self, group: int) -> list[int]:
+        """The nodes that have a replica of a group, on their disks at least."""
+        return [it.node for it in self.nodes if group in it.disks]
 
     def placed(self) -> dict[int, list[Replica]]:
         """The replicas of each group, wherever they run."""
@@ -179,6 +192,7 @@ class World:
             return
         options, chance = self.options, self.chance
         on_connection = isinstance(message, _CONNECTIONS)
+        connected_to = self.nodes[destination].incarnation if on_connection and destination < CLIENTS else -1
         if chance.random() < (self.loss / 4 if on_connection else self.loss):
             self.counts["messages lost"] += 1
             return
@@ -193,9 +207,11 @@ class World:
                     if on_connection
                     else options.straggling_microseconds
                 )
-            self.later(delay, lambda: self._deliver(source, destination, message))
+            self.later(delay, lambda: self._deliver(source, destination, message, connected_to))
 
-    def _deliver(self, source: int, destination: int, message: messages.Message) -> None:
+    def _deliver(
+        self, source: int, destination: int, message: messages.Message, connected_to: int = -1
+    ) -> None:
         if (source, destination) in self.blocked:
             self.counts["messages blocked"] += 1
             return
@@ -203,7 +219,10 @@ class World:
         if destination >= CLIENTS:
             self.clients[destination](message)
             return
-        running = self.nodes[destination].running
+        node = self.nodes[destination]
+        if connected_to not in (-1, node.incarnation):
+            return
+        running = node.running
         if running is not None:
             running.receive(message)
 
