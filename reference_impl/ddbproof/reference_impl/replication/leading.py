@@ -144,7 +144,11 @@ class Leading:
 
     def _split_in_map(self, request: messages.Request, answer: Answer, item: bytes | None) -> None:
         """A split told twice changes the map once."""
-        changed = after_split(item, request.operation.item)
+        told = request.operation.item
+        if item is None or told is None:
+            answer(self._reply(request, "refused"))
+            return
+        changed = after_split(item, told)
         if changed == item:
             self._when(self.leader.length, request, answer, "ok", item, lost="unknown")
         else:

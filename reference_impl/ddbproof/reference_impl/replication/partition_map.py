@@ -46,10 +46,8 @@ def decoded(item: bytes) -> PartitionMap:
     return _map(item)
 
 
-def after_split(item: bytes | None, told: bytes | None) -> bytes | None:
+def after_split(item: bytes, told: bytes) -> bytes:
     """The map after a split; the same if it knows of that already. Raises InvariantError for a split outside the partition."""
-    if item is None or told is None:
-        return item
     before, split = _map(item), _split(told)
     after: list[tuple[bytes, int]] = []
     ends = [low for low, _ in before[1:]] + [_END]

@@ -81,10 +81,11 @@ class Run:
 
     def _write_map(self) -> None:
         """The first thing that the metadata group stores is the partition map."""
-        done: list[bool] = []
         founder = Client(self.world, 999, self._router(), self.ledger, lambda: False)
-        founder.write_map(encoded(self.map), done.append)
-        self.world.run(_READING_LIMIT, lambda: bool(done))
+        stored: list[bool] = []
+        while not any(stored):
+            founder.write_map(encoded(self.map), stored.append)
+            self.world.run(_READING_LIMIT, lambda: not founder.busy)
 
     def groups(self) -> list[int]:
         """The metadata group, and those of the partition map as the metadata group's leader has it."""
