@@ -1,5 +1,7 @@
 """`ddbproof fuzz`: Hypothesis drives an endpoint beside the specification, and every answer is compared.
 
+With --simulate it is the replicated core that is driven, see `simulate`.
+
 Without --endpoint and --target it is the reference endpoint inside this process, whose clock stands still
 unless it is moved; there instants are exact to the millisecond. A violation is shortened, told step by step,
 and written down as a program that needs boto3 only.
@@ -19,6 +21,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from ddbproof.cli.errors import CommandError, ExitCode
+from ddbproof.cli.simulate import OPERATIONS
+from ddbproof.cli.simulate import simulate as simulated
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,11 +54,16 @@ def fuzz(
     without: Annotated[list[str] | None, Parameter(negative="", allow_leading_hyphen=False)] = None,
     script: Path | None = None,
     examples: Path | None = None,
+    simulate: Annotated[bool, Parameter(negative="")] = False,
+    runs: int | None = None,
+    operations: int = OPERATIONS,
+    jobs: int | None = None,
 ) -> int:
     """Drive an endpoint through random operations, and compare every answer with the specification.
 
-    Exit codes: 0 no violation, 1 an answer that DynamoDB's documentation does not allow, 2 usage, 3 the
-    endpoint is not there, 5 our own error, 130 interrupted.
+    With --simulate, a replicated cluster under virtual time and faults instead. Exit codes: 0 no violation, 1
+    an answer that DynamoDB's documentation does not allow, 2 usage, 3 the endpoint is not there, 4 a simulated
+    cluster that does not come back, 5 our own error, 130 interrupted.
 
     Parameters
     ----------
@@ -81,7 +90,25 @@ def fuzz(
     examples
         Where Hypothesis keeps interesting examples; they are tried first the next time, so the campaign is
         then no longer determined by its seed alone. With --minutes they are kept in the cache anyway.
+    simulate
+        Three replicas in three Availability Zones, partitions that split, clients, and faults drawn from the
+        seed: crashes, lost disks, torn writes, cut networks, lost messages. --seed is the first run's.
+    runs
+        With --simulate: how many runs, instead of 20 (quick) or 200 (ci).
+    operations
+        With --simulate: how many client operations a run has.
+    jobs
+        With --simulate: how many processes; as many as there are processors otherwise.
     """
+    if simulate:
+        if endpoint or target is not None or without or minutes is not None or shard != "1/1":
+            raise CommandError(
+                "--simulate goes with --profile, --seed, --runs, --operations and --jobs only",
+                hint="a simulated cluster is no endpoint; leave the other options out",
+            )
+        return simulated(profile=profile, seed=seed, runs=runs, operations=operations, jobs=jobs)
+    if runs is not None or jobs is not None or operations != OPERATIONS:
+        raise CommandError("--runs, --operations and --jobs go with --simulate")
     from rich.console import Console
 
     from ddbproof.cli.interrupts import gentle_interrupts
