@@ -45,9 +45,16 @@ class Election:
 
     def hears(self, message: messages.Heartbeat | messages.Append) -> None:
         """A leader lives, and its epoch is not behind this replica's promise."""
-        self._replica.leader_node = message.node
-        self._next_at = self._replica.environment.now_milliseconds() + self._patience()
+        replica = self._replica
+        replica.leader_node = message.node
+        # Counted from the end of the lease: two that waited for it would call elections at the same moment.
+        self._next_at = replica.granted.until_milliseconds + self._patience()
         self._affairs, self._called = None, False
+
+    def yields(self) -> None:
+        """This replica has promised somebody else an epoch: it does not get in the way with an election of its own."""
+        self._affairs, self._called = None, False
+        self._next_at = self._replica.environment.now_milliseconds() + 2 * self._patience()
 
     def hurry(self) -> None:
         """The leader has stepped down: try as soon as chance allows."""

@@ -120,13 +120,17 @@ class Leading:
         """Answer a client's request, now or later."""
         replica, state = self.replica, self.state
         now = replica.environment.now_milliseconds()
+        operation = request.operation
+        if not operation.strong and state.affairs.serves:
+            image = state.committed_image(operation.key)  # needs no lease: any replica may answer it
+            answer(self._reply(request, "ok", None if image is None else image.item))
+            return
         if not lease.may_serve(self.lease, now):
             answer(self._reply(request, "refused"))
             return
         if not state.affairs.serves:
             answer(self._reply(request, "refused", moved=True))
             return
-        operation = request.operation
         image = state.fold.items.get(operation.key)
         item = None if image is None else image.item
         shown = max(self.leader.base, self._newest.get(operation.key, 0))
@@ -443,14 +447,18 @@ class Leading:
         replica = self.replica
         if not committed or replica.leading is not self:
             return
-        affairs = self.state.affairs
+        self.tell_stepped_down()
+        replica.environment.after(replica.environment.timing.tick_milliseconds, self._stand_again)
+
+    def tell_stepped_down(self) -> None:
+        """Serve no more, and tell all members, so that nobody waits for the lease to run out."""
+        replica, affairs = self.replica, self.state.affairs
         self.lease = lease.step_down(self.lease)
         message = messages.SteppedDown(
             replica.group, replica.identity, replica.environment.node, self.leader.epoch
         )
-        for member in (*affairs.members, *affairs.next_members):
-            replica.environment.send(member.node, message)
-        replica.environment.after(replica.environment.timing.tick_milliseconds, self._stand_again)
+        for node in {it.node for it in (*affairs.members, *affairs.next_members)}:
+            replica.environment.send(node, message)
 
     def _stand_again(self) -> None:
         replica = self.replica

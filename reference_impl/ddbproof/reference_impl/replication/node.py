@@ -29,7 +29,9 @@ class Node:
             replica = Replica.opened(self.environment, self._open_disk(group), group)
             if replica is not None:
                 self.replicas[group] = replica
-        self.environment.after(self.environment.timing.tick_milliseconds, self._tick)
+        # Each node at a time of its own: replicas that wait for the same lease must not act at the same moment.
+        first = self.environment.random.randint(1, self.environment.timing.tick_milliseconds)
+        self.environment.after(first, self._tick)
 
     def host(self, group: int, identity: int, affairs: Affairs, start: int = 0) -> Replica:
         """A new replica lives here, in the place of an older one of its group."""
@@ -80,7 +82,8 @@ class Node:
             return
         item, outcome, leader = None, "refused", -1
         if replica is not None:
-            leader = replica.leader_node
+            if replica.hears_leader:
+                leader = replica.leader_node
             operation = request.operation
             serves = replica.state is not None and replica.state.affairs.serves
             if serves and operation.kind == "read" and not operation.strong and replica.state is not None:

@@ -100,6 +100,11 @@ class Replica:
 
     # -- what it is -------------------------------------------------------------------------------------
 
+    @property
+    def hears_leader(self) -> bool:
+        """True while a lease that this replica granted runs."""
+        return lease.hears_leader(self.granted, self.environment.now_milliseconds())
+
     def standing(self) -> membership.Replica:
         """The replica as its membership sees it."""
         state = self.state
@@ -147,7 +152,7 @@ class Replica:
             retire = messages.Retire(self.group, self.identity, self.environment.node, message.sender)
             self._answer(message, retire)
             return
-        if not lease.hears_leader(self.granted, self.environment.now_milliseconds()):
+        if not self.hears_leader:
             epoch = max(self.record.promised, self.granted.promised_epoch)
             self._answer(
                 message,
@@ -168,6 +173,8 @@ class Replica:
             return
         self.stop_leading()
         self.granted, self.number = granted, number
+        if message.sender != self.identity:
+            self.election.yields()
         self._became(record, "prepare", {"epoch": epoch})
         self.save(lambda: self._promise(message))
 
@@ -419,6 +426,7 @@ class Replica:
         leading, self.leading = self.leading, None
         if leading is not None:
             leading.end()
+            leading.tell_stepped_down()
             self._take_back()
             self._advance()
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
@@ -104,6 +105,15 @@ class Snapshot(msgspec.Struct, frozen=True):
         )
 
 
+class _Undo(NamedTuple):
+    """How to take an entry back that is not committed; what it replaced, if it changed an item."""
+
+    place: int
+    take_back: Callable[[], None]
+    key: bytes | None = None
+    old: Image | None = None
+
+
 class GroupState:
     """The state after the first `applied` entries."""
 
@@ -115,7 +125,7 @@ class GroupState:
         self.fold = Fold()
         self.answered: set[int] = set()
         self._answered_order: deque[int] = deque()
-        self._undo: deque[tuple[int, Callable[[], None]]] = deque()
+        self._undo: deque[_Undo] = deque()
 
     def apply(self, entry: Entry, *, committed: bool) -> Image | None:
         """Apply the next entry; unless it is committed, it may be taken back. Returns the image it replaced."""
@@ -133,33 +143,39 @@ class GroupState:
                     self.fold.revert(key, old, buried)
                     self._forget(request, forgotten)
 
-                self._undo.append((self.applied, take_back))
+                self._undo.append(_Undo(self.applied, take_back, key, old))
         else:
             snapshot = None if committed or type(entry) is not Copied else self._frozen()
             self.affairs = decided(before, self.applied, entry)
             if type(entry) is Copied:
                 self._copy(entry)
             if not committed:
-                self._undo.append((self.applied, lambda: self._restore_affairs(before, snapshot)))
+                self._undo.append(_Undo(self.applied, lambda: self._restore_affairs(before, snapshot)))
         self.applied += 1
         return old
 
     def commit(self, committed: int) -> None:
         """What came before is there to stay."""
         undo = self._undo
-        while undo and undo[0][0] < committed:
+        while undo and undo[0].place < committed:
             undo.popleft()
 
     def take_back(self, committed: int) -> None:
         """Take back everything from an index on, which was never committed."""
-        while self._undo and self._undo[-1][0] >= committed:
-            _, back = self._undo.pop()
-            back()
+        while self._undo and self._undo[-1].place >= committed:
+            self._undo.pop().take_back()
             self.applied -= 1
         if self.applied > committed:
             raise InvariantError(
                 f"{self.applied} entries applied, {committed} committed, nothing to take back"
             )
+
+    def committed_image(self, key: bytes) -> Image | None:
+        """The item as it was before everything that is not committed."""
+        for undo in self._undo:
+            if undo.key == key:
+                return undo.old
+        return self.fold.items.get(key)
 
     def snapshot(self) -> Snapshot:
         """The state as it is. Raises InvariantError while something in it may yet be taken back."""
