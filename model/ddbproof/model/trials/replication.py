@@ -186,7 +186,26 @@ def _failover(state: State) -> bool:
 
 def _late_messages(state: State) -> bool:
     """The election of epoch 1 comes first, and what the old leader has sent arrives afterwards."""
-    return state.epochs[0].leader.length < 2 and (state.epochs[1].started or not _stored(state))
+    one, two = state.epochs[0], state.epochs[1]
+    return (
+        one.leader.length < 2
+        and two.leader.length < 2
+        and (one.leader.length == 0 or one.log[0] == 1)
+        and (two.leader.length == 0 or two.log[0] == 2)
+        and (two.started or not _stored(state))
+    )
+
+
+def _old_promise(state: State) -> bool:
+    """Replicas 0 and 2 elect leader 1 and commit an entry of it; then replica 1 alone promises epoch 2."""
+    two = state.epochs[1].leader
+    return (
+        two.length < 2
+        and state.second.memory.record.promised != 1
+        and state.first.memory.record.promised < 2
+        and state.third.memory.record.promised < 2
+        and (two.committed == 1 or state.second.memory.record.promised == 0)
+    )
 
 
 def _three_leaders(first_entries: int) -> Callable[[State], bool]:
@@ -230,6 +249,7 @@ system.scopes.extend(
                 "index": (0, 1),
                 "length": (1, 2),
                 "committed": (0, 1, 2),
+                "append.replica": (0, 1, 2),
                 "commit.replica": (0, 2),
             },
             within=lambda state: state.epochs[0].leader.length < 3,
@@ -275,16 +295,19 @@ system.scopes.extend(
             within=_failover,
             actions=(*_STORE, *_ELECT, "synchronize"),
         ),
-        # The old leader goes on.
+        # The old leader goes on, and an old candidate asks again; the new leader writes as well.
         Scope(
             values={
                 **_FIRST_EPOCH,
+                "write.epoch": (0, 1),
+                "append.epoch": (0, 1),
                 "replica": (0, 1, 2),
                 "prepare.replica": (1, 2),
+                "prepare.epoch": (0, 1),
                 "synchronize.epoch": (0,),
                 "asked": (1,),
                 "meant_for": (0,),
-                "entry": (1,),
+                "entry": (1, 2),
                 "index": (0,),
                 "length": (1,),
                 "committed": (0,),
@@ -340,6 +363,30 @@ system.scopes.extend(
                 "missing": (1, 2),
             },
             within=_three_leaders(2),
+            actions=(*_STORE, *_ELECT, "synchronize"),
+        ),
+        # A promise that was given for an earlier epoch is counted for a later one.
+        Scope(
+            values={
+                "replica": (0, 2),
+                "epoch": (0, 1, 2),
+                "write.epoch": (1,),
+                "prepare.replica": (0, 1, 2),
+                "save.replica": (0, 1, 2),
+                "promise.replica": (0, 1, 2),
+                "prepare.epoch": (1, 2),
+                "synchronize.epoch": (1,),
+                "acknowledge.epoch": (1,),
+                "start.epoch": (1, 2),
+                "asked": (1, 2),
+                "meant_for": (1,),
+                "entry": (1,),
+                "index": (0,),
+                "length": (1,),
+                "committed": (0,),
+                "missing": (0, 1),
+            },
+            within=_old_promise,
             actions=(*_STORE, *_ELECT, "synchronize"),
         ),
     ]
