@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from ddbproof.cli.app import run
-from ddbproof.reference_impl.simulation import campaign
 from ddbproof.reference_impl.simulation.campaign import EVENTS, run_seed
 from ddbproof.reference_impl.simulation.run import Outcome, Run
 
@@ -66,7 +65,7 @@ def test_a_crash_of_ours_is_not_the_clusters(monkeypatch: pytest.MonkeyPatch, ca
     def fails(_self: Run) -> Outcome:
         raise RuntimeError("a bug of ours")
 
-    monkeypatch.setattr(campaign.Run, "go", fails)
+    monkeypatch.setattr(Run, "go", fails)
     assert run(["fuzz", "--simulate", "--runs", "1", "--jobs", "1"]) == 5
     out = capsys.readouterr().out
     assert "a bug of ours" in out

@@ -12,14 +12,15 @@ whole state; what was not made by any event can therefore not be compared, only 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from ddbproof.model.engine.shapes import MapShape, RecordShape, Shape
+from ddbproof.model.engine.shared_log import SharedLog
 from ddbproof.model.engine.system import State, System
-from ddbproof.model.engine.values import EngineError, FrozenMap
+from ddbproof.model.engine.values import EngineError, FrozenMap, Sort
 from ddbproof.model.kernel.refusal import NotAllowed
 
 _DIGEST_BYTES = 8
@@ -56,14 +57,19 @@ def digest(value: Any) -> str:
 
 
 def replay(
-    system: System, parameters: Mapping[str, Any], events: Iterable[Event], made: Mapping[str, Made]
+    system: System,
+    parameters: Mapping[str, Any],
+    events: Iterable[Event],
+    made: Mapping[str, Made],
+    logs: Collection[Sort] = (),
 ) -> Replayed:
     """Take the events' steps one after the other, until one does not fit.
 
     `made` says for each action what its digest covers: `made[action](state after it, **arguments)`; an action
-    that is not there is taken without a comparison. Raises EngineError for an action that the system lacks.
+    that is not there is taken without a comparison. Maps from the sorts in `logs` are logs, which may be held in
+    several places at once (`SharedLog`). Raises EngineError for an action that the system lacks.
     """
-    state = thawed(system.shape, system.start(**parameters))
+    state = thawed(system.shape, system.start(**parameters), logs)
     place = -1
     for place, event in enumerate(events):
         if event.action not in system.actions:
@@ -103,13 +109,21 @@ class LinearMap:
         return self
 
 
-def thawed(shape: Shape, value: Any) -> Any:
-    """A concrete value with every map in it as one that is changed in place."""
+def thawed(shape: Shape, value: Any, logs: Collection[Sort] = ()) -> Any:
+    """A concrete value with every map in it as one that is changed in place, or as a log that is shared."""
     if isinstance(shape, RecordShape):
-        return shape.record(**{name: thawed(inner, getattr(value, name)) for name, inner in shape.fields})
+        return shape.record(
+            **{name: thawed(inner, getattr(value, name), logs) for name, inner in shape.fields}
+        )
     if isinstance(shape, MapShape) and isinstance(value, FrozenMap):
+        if shape.key in logs:
+            log = SharedLog()
+            for index, entry in value.items():
+                log = log.put(index, entry)
+            return log
         inner, default = shape.value, value.default
         return LinearMap(
-            lambda: thawed(inner, default), {key: thawed(inner, entry) for key, entry in value.items()}
+            lambda: thawed(inner, default, logs),
+            {key: thawed(inner, entry, logs) for key, entry in value.items()},
         )
     return value

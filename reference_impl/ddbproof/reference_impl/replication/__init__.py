@@ -9,9 +9,12 @@ turn their steps into messages, timers and disk writes:
     environment    what a replica needs of the world: time, network, disk, chance, a record of what it did
     replica_log    the log, of which the oldest entries may be gone
     state          what the log amounts to: items, and which requests have been answered
-    replica        one replica: its memory, its disk, and how it follows
+    stored         what a replica is and has on its disk
+    replica        one replica, and how it follows
+    office         a leader's office: its log, followers, lease
     leading        what a replica does as leader
     electing       how a replica becomes one
+    archiving      what a leader hands over to the archive
     node           a storage node: the replicas on it
 
 Nothing here reads a clock or opens a socket. Two schedulers drive it: `simulation` under virtual time and faults, and

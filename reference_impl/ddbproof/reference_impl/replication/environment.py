@@ -51,24 +51,33 @@ class Stored(msgspec.Struct, frozen=True, gc=False, tag="r", array_like=True):
 
 
 class Appended(msgspec.Struct, frozen=True, gc=False, tag="a", array_like=True):
-    """An entry was appended at an index."""
+    """An entry was appended at an index; `committed` is what was known to be committed then."""
 
     index: int
     entry: Entry
+    committed: int
 
 
 class Replaced(msgspec.Struct, frozen=True, gc=False, tag="x", array_like=True):
-    """The log became one of an epoch: from `start` on it has these entries. A snapshot replaces the items, too."""
+    """The log became one of an epoch: from `start` on it has these entries, and with `affairs` none before.
+
+    A snapshot replaces the items, too. `digest` is of all entries before `start`.
+    """
 
     epoch: int
     start: int
     entries: tuple[Entry, ...]
+    committed: int
     affairs: Affairs | None = None
     snapshot: Snapshot | None = None
+    digest: int = 0
 
 
 class Checkpoint(msgspec.Struct, frozen=True, gc=False, tag="k", array_like=True):
-    """All of it, as the first record of a new file. `affairs` are those at the log's start; a log replica has no snapshot."""
+    """All of it, as the first record of a new file. `affairs` and `digest` are those at the log's start.
+
+    A log replica has no snapshot.
+    """
 
     identity: int
     record: replication.Replica
@@ -78,6 +87,7 @@ class Checkpoint(msgspec.Struct, frozen=True, gc=False, tag="k", array_like=True
     snapshot: Snapshot | None
     start: int
     entries: tuple[Entry, ...]
+    digest: int = 0
 
 
 Record = Stored | Appended | Replaced | Checkpoint
@@ -87,16 +97,19 @@ class Disk(Protocol):
     """A replica's file. What was written is there for good once a `synchronize` that came after it is done."""
 
     def write(self, record: Record, place: int) -> None:
-        """Append a record. `place` is where the step stands in the record of the run (`Environment.record`)."""
+        """Append a record. `place` is that of the newest step that it holds (`Environment.record`)."""
 
     def synchronize(self, done: Callable[[], None]) -> None:
         """Call `done` when everything written so far is on the disk; never, if the node crashes before."""
 
-    def renew(self, checkpoint: Checkpoint) -> None:
-        """Begin a new file. The old one is there until the next `synchronize` is done."""
+    def renew(self, checkpoint: Checkpoint, place: int = -1) -> None:
+        """Begin a new file. The old one is there until the next `synchronize` is done. `place` is as in `write`."""
 
     def read(self) -> Sequence[Record]:
-        """What is on the disk, oldest first, from the checkpoint on; nothing of a record that is torn."""
+        """What is on the disk, oldest first, from the checkpoint on; nothing of a record that is torn.
+
+        What is read is there for good: it is acknowledged without being written again.
+        """
 
 
 class Environment(Protocol):
@@ -118,8 +131,18 @@ class Environment(Protocol):
     def after(self, milliseconds: int, action: Callable[[], None]) -> None:
         """Do something later, unless the node crashes first."""
 
-    def record(self, group: int, action: str, arguments: dict[str, Any], made: Any) -> int:
-        """Note a step that changes what a replica must not lose; returns its place."""
+    def record(self, group: int, action: str, arguments: dict[str, Any], made: Any, log: int = 0) -> int:
+        """Note a step that changes what a replica must not lose; returns its place in the record of the run.
+
+        `made` is the kernel's record that it made, `log` the digest of the log that belongs to it.
+        """
+
+    def archive(self, group: int, index: int, entries: Sequence[Entry], done: Callable[[int], None]) -> None:
+        """Hand committed entries of a group, from an index on, to its archive; those that it has already change nothing.
+
+        `done` is told how many it has then, or never called: the archive may be away. An archive takes no entries
+        behind a gap.
+        """
 
     def served(self, group: int, epoch: int) -> None:
         """The leader of an epoch answers a strong read by its lease."""

@@ -12,52 +12,34 @@ and the log says that it is over. Then the new member gets its items.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ddbproof.model.kernel import lease, replication, versions
-from ddbproof.model.kernel.refusal import NotAllowed
-from ddbproof.reference_impl.errors import InvariantError
 from ddbproof.reference_impl.replication import messages
+from ddbproof.reference_impl.replication.archiving import Archiving
 from ddbproof.reference_impl.replication.entries import (
     Change,
     ChangeBegun,
     ChangeFinished,
-    Entry,
     FloorRaised,
     Member,
     Members,
     Write,
 )
+from ddbproof.reference_impl.replication.office import Follower, Office
 from ddbproof.reference_impl.replication.partition_map import after_split
 from ddbproof.reference_impl.replication.splitting import Splitting
 
 if TYPE_CHECKING:
     from ddbproof.reference_impl.replication.replica import Replica
-    from ddbproof.reference_impl.replication.state import GroupState
 
 Answer = Callable[[messages.Reply], None]
 _NEAR = 50
 
 
-class Follower:
-    """What a leader knows of a member: how far its disk and items have come, and when it was heard."""
-
-    __slots__ = ("applied", "full", "heard_at", "member", "reached", "sent", "synchronized")
-
-    def __init__(self, member: Member, now_milliseconds: int) -> None:
-        self.member = member
-        self.heard_at = now_milliseconds
-        self.reached = -1
-        self.sent = 0
-        self.synchronized = False
-        self.full = False
-        self.applied = 0
-
-
-class Leading:
-    """An office, from an election to its end."""
+class Leading(Office):
+    """A leader. `split` and `archiving` are what it does for splits and for the archive."""
 
     def __init__(
         self,
@@ -67,52 +49,9 @@ class Leading:
         members: Members,
         promises: Sequence[messages.Promised],
     ) -> None:
-        self.replica = replica
-        self.leader = leader
-        self.number = number
-        self.members = members
-        environment = replica.environment
-        now = environment.now_milliseconds()
-        self.lease = lease.begin(leader.epoch, environment.timing.terms, now)
-        self.followers = {member.identity: Follower(member, now) for member in members}
-        self.places = {member.identity: place for place, member in enumerate(members)}
-        self.joiner: Follower | None = None
-        self._promises = {promised.sender: promised for promised in promises}
-        self._waiting: deque[tuple[int, Callable[[bool], None]]] = deque()
-        self._newest: dict[bytes, int] = {}
-        self._beat_at = now
-        self._handing_over = False
+        super().__init__(replica, leader, number, members, promises)
         self.split = Splitting(self)
-
-    # -- the beginning and the end ------------------------------------------------------------------------
-
-    def begin(self) -> None:
-        """Bring the others into the epoch."""
-        replica, state = self.replica, self.state
-        while state.applied < len(replica.log):
-            entry = replica.log[state.applied]
-            if isinstance(entry, Write):
-                self._newest[entry.change.key] = state.applied + 1
-            state.apply(entry, committed=state.applied < replica.record.committed)
-        replica.save(self._acknowledge_own)
-        for identity, promised in self._promises.items():
-            if identity != replica.identity and identity in self.followers:
-                self._synchronize(self.followers[identity], promised.committed)
-        self._beat()
-
-    def end(self) -> None:
-        """The office is lost: tell whoever waits."""
-        for _, then in self._waiting:
-            then(False)
-        self._waiting.clear()
-
-    @property
-    def state(self) -> GroupState:
-        """The items, as far as they are appended."""
-        state = self.replica.state
-        if state is None:
-            raise InvariantError("a log replica leads")
-        return state
+        self.archiving = Archiving(self)
 
     # -- clients ------------------------------------------------------------------------------------------
 
@@ -186,13 +125,6 @@ class Leading:
 
         self.when_committed(length, then)
 
-    def when_committed(self, length: int, then: Callable[[bool], None]) -> None:
-        """Call `then(True)` when so many entries are committed, or `then(False)` when the office ends before."""
-        if self.leader.committed >= length:
-            then(True)
-        else:
-            self._waiting.append((length, then))
-
     def _reply(
         self, request: messages.Request, outcome: str, item: bytes | None = None, *, moved: bool = False
     ) -> messages.Reply:
@@ -208,174 +140,10 @@ class Leading:
             moved,
         )
 
-    # -- the log ------------------------------------------------------------------------------------------
-
-    def append(self, entry: Entry) -> None:
-        """Append an entry, and send it to the others."""
-        replica, log = self.replica, self.replica.log
-        index, epoch = self.leader.length, self.leader.epoch
-        self.leader, _ = replication.write(self.leader, log, entry)
-        replica.environment.record(replica.group, "write", {"epoch": epoch, "index": index}, entry)
-        record, _ = replication.on_append(replica.record, log, epoch, index, entry, self.leader.committed)
-        replica.append_made(record, epoch, index, entry, self.leader.committed)
-        self.state.apply(entry, committed=False)
-        for follower in self._others():
-            if follower.synchronized and follower.sent == index:
-                self._send(follower, index)
-        replica.save(self._acknowledge_own)
-
-    def receive(self, message: messages.Acknowledged | messages.Granted) -> None:
-        """An answer of a member, or of the replica that is to become one."""
-        follower = self.followers.get(message.sender)
-        if follower is None:
-            if self.joiner is None or message.sender != self.joiner.member.identity:
-                return
-            follower = self.joiner
-        follower.heard_at = self.replica.environment.now_milliseconds()
-        follower.applied = max(follower.applied, message.applied)
-        if isinstance(message, messages.Granted):
-            self._on_granted(follower, message)
-        else:
-            self._on_acknowledged(follower, message.answer)
-
-    def _on_granted(self, follower: Follower, message: messages.Granted) -> None:
-        place = self.places.get(message.sender)
-        terms = self.replica.environment.timing.terms
-        if place is not None:
-            try:
-                self.lease = lease.acknowledged(self.lease, place, message.beat, terms)
-            except NotAllowed:
-                return
-        follower.full = message.full
-        if follower.member.identity == self.replica.identity:
-            return
-        record = message.record
-        if record.accepted != self.leader.epoch:
-            self._synchronize(follower, record.committed, start=message.start, full=message.full)
-        elif record.length < self.leader.length and record.length <= follower.reached:
-            self._send(follower, record.length)  # nothing has come since the last answer: it was lost
-        follower.reached = record.length
-
-    def _on_acknowledged(self, follower: Follower, answer: replication.Acknowledgement) -> None:
-        if answer.epoch != self.leader.epoch:
-            return
-        place = self.places.get(follower.member.identity)
-        follower.reached = max(follower.reached, answer.length)
-        follower.synchronized = True
-        if place is not None:
-            before = self.leader.committed
-            self.leader = replication.on_acknowledgement(self.leader, place, answer)
-            if self.leader.committed > before:
-                self._committed()
-        if follower.sent < self.leader.length:
-            self._send(follower, max(follower.sent, answer.length))
-
-    def _committed(self) -> None:
-        replica, committed = self.replica, self.leader.committed
-        replica.commit(self.leader.epoch, committed)
-        waiting = self._waiting
-        if waiting and waiting[0][0] <= committed:
-            ready = [one for one in waiting if one[0] <= committed]
-            self._waiting = deque(one for one in waiting if one[0] > committed)
-            for _, then in ready:
-                then(True)
-        if len(self._newest) > 2 * replica.environment.timing.kept_entries:
-            self._newest = {key: at for key, at in self._newest.items() if at > committed}
-
-    def _acknowledge_own(self) -> None:
-        replica = self.replica
-        if replica.leading is self:
-            replica.acknowledge(self.leader.epoch, self.number, replica.environment.node)
-
-    def _send(self, follower: Follower, index: int) -> None:
-        replica = self.replica
-        if index < replica.log.start:
-            self._synchronize(follower, index)
-            return
-        entries = tuple(replica.log.between(index, self.leader.length))
-        follower.sent = self.leader.length
-        replica.environment.send(
-            follower.member.node,
-            messages.Append(
-                replica.group,
-                replica.identity,
-                replica.environment.node,
-                self.leader.epoch,
-                self.number,
-                index,
-                entries,
-                self.leader.committed,
-            ),
-        )
-
-    def _synchronize(
-        self, follower: Follower, committed: int, *, start: int | None = None, full: bool = True
-    ) -> None:
-        """Send a follower the log from what it knows to be committed; all there is, if that is trimmed."""
-        replica, log = self.replica, self.replica.log
-        affairs, snapshot = None, None
-        since = max(committed, start or 0)
-        if since < log.start or (not full and committed <= log.start):
-            since = log.start
-            if full:
-                snapshot = replica.committed_snapshot()
-                assert snapshot is not None  # who leads has items
-                since = snapshot.position
-            else:
-                affairs = replica.start_affairs
-        follower.sent = self.leader.length
-        replica.environment.send(
-            follower.member.node,
-            messages.Synchronize(
-                replica.group,
-                replica.identity,
-                replica.environment.node,
-                self.leader.epoch,
-                self.number,
-                since,
-                tuple(log.between(since, self.leader.length)),
-                self.leader.committed,
-                affairs,
-                snapshot,
-            ),
-        )
-
-    def _others(self) -> list[Follower]:
-        mine = self.replica.identity
-        others = [it for it in self.followers.values() if it.member.identity != mine]
-        return others if self.joiner is None else [*others, self.joiner]
-
-    # -- as time passes -----------------------------------------------------------------------------------
-
-    def tick(self) -> None:
-        """Renew the lease, and look after the group."""
-        now = self.replica.environment.now_milliseconds()
-        if now - self._beat_at >= self.replica.environment.timing.heartbeat_milliseconds:
-            self._beat()
-            if self.leader.committed >= self.leader.base:
-                self._look_after(now)
-        if self.leader.committed >= self.leader.base:
-            self.split.tick()
-
-    def _beat(self) -> None:
-        replica, environment = self.replica, self.replica.environment
-        self._beat_at = environment.now_milliseconds()
-        try:
-            beat = lease.heartbeat(self.lease, self._beat_at)
-        except NotAllowed:
-            return
-        message = messages.Heartbeat(
-            replica.group,
-            replica.identity,
-            environment.node,
-            beat,
-            self.number,
-            self.leader.length,
-            self.leader.committed,
-        )
-        environment.send(environment.node, message)
-        for follower in self._others():
-            environment.send(follower.member.node, message)
+    def _go_on(self, now: int) -> None:
+        """See `Office`."""
+        self.split.tick()
+        self.archiving.tick(now)
 
     def _look_after(self, now: int) -> None:
         """Go on with a member's replacement, heal, trim; one thing at a time."""
@@ -386,7 +154,7 @@ class Leading:
             if self.number > affairs.group.number:
                 self._finish_change()
             else:
-                self._hand_over()
+                self._hand_over(now)
         elif self.joiner is not None:
             self._begin_change(now)
         elif not self._heal():
@@ -423,6 +191,7 @@ class Leading:
                 joiner.identity,
                 replica.start_affairs,
                 replica.log.start,
+                replica.log.digest(replica.log.start),
                 self.number,
                 tuple(self.places),
             ),
@@ -438,10 +207,23 @@ class Leading:
         elif joiner.synchronized and joiner.reached >= self.leader.length - _NEAR:
             self.append(ChangeBegun(self._leaver, joiner.member))
 
-    def _hand_over(self) -> None:
-        """The change is decided: lay down the office, and be elected into the next configuration."""
+    def _hand_over(self, now: int) -> None:
+        """The change is decided: lay down the office, and be elected into the next configuration, if two of it are there."""
+        affairs = self.state.affairs
+        if self.joiner is None and affairs.joiner is not None:
+            self.joiner = Follower(affairs.joiner, now)
+        there = {
+            it.member for it in (*self._others(), self.followers[self.replica.identity]) if self._follows(it)
+        }
+        if not lease.is_quorum(sum(member in there for member in affairs.next_members)):
+            return
         self._handing_over = True
         self.when_committed(self.leader.length, self._resign)
+
+    def _follows(self, follower: Follower) -> bool:
+        """True if a member has lately been heard, and is in the epoch."""
+        silent = self.replica.environment.now_milliseconds() - follower.heard_at
+        return follower.synchronized and silent <= self.replica.environment.timing.terms.duration_milliseconds
 
     def _resign(self, committed: bool) -> None:
         replica = self.replica
@@ -449,16 +231,6 @@ class Leading:
             return
         self.tell_stepped_down()
         replica.environment.after(replica.environment.timing.tick_milliseconds, self._stand_again)
-
-    def tell_stepped_down(self) -> None:
-        """Serve no more, and tell all members, so that nobody waits for the lease to run out."""
-        replica, affairs = self.replica, self.state.affairs
-        self.lease = lease.step_down(self.lease)
-        message = messages.SteppedDown(
-            replica.group, replica.identity, replica.environment.node, self.leader.epoch
-        )
-        for node in {it.node for it in (*affairs.members, *affairs.next_members)}:
-            replica.environment.send(node, message)
 
     def _stand_again(self) -> None:
         replica = self.replica
@@ -471,7 +243,9 @@ class Leading:
         node = next(it.node for it in self.state.affairs.members if it.identity == leaver)
         self.append(ChangeFinished())
         replica = self.replica
-        retire = messages.Retire(replica.group, replica.identity, replica.environment.node, leaver)
+        retire = messages.Retire(
+            replica.group, replica.identity, replica.environment.node, leaver, self.number
+        )
 
         def tell(committed: bool) -> None:
             if committed:
@@ -480,10 +254,11 @@ class Leading:
         self.when_committed(self.leader.length, tell)
 
     def _heal(self) -> bool:
-        """Send a log replica its items. True if there is one."""
-        replica = self.replica
+        """Send a log replica its items. True if there is one that is heard."""
+        replica, environment = self.replica, self.replica.environment
+        since = environment.now_milliseconds() - environment.timing.silence_milliseconds
         for follower in self.followers.values():
-            if follower.synchronized and not follower.full:
+            if follower.heard_at >= since and follower.synchronized and not follower.full:
                 snapshot = replica.committed_snapshot()
                 assert snapshot is not None  # who leads has items
                 replica.environment.send(
@@ -496,11 +271,11 @@ class Leading:
         return False
 
     def _raise_floor(self) -> None:
-        """Let logs be trimmed to what two members have in their items, and all who are heard need no more."""
+        """Let logs be trimmed to what two members have in their items and the archive has, but for some entries."""
         kept = self.replica.environment.timing.kept_entries
         applied = sorted(it.applied for it in self.followers.values() if it.full)
         if len(applied) < 2:
             return
-        floor = min(applied[-2], self.leader.committed - kept)
+        floor = min(applied[-2], self.archiving.archived, self.leader.committed - kept)
         if floor >= self.state.affairs.group.floor + kept // 2:
             self.append(FloorRaised(floor))

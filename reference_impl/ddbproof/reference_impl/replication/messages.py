@@ -48,7 +48,7 @@ class Prepare(_Message, frozen=True, gc=False):
 
 
 class Promised(_Message, frozen=True, gc=False):
-    """I promise, and hold `entries` from `start` on, up to the length that the promise states.
+    """I promise, in configuration `number`, and hold `entries` from `start` on, up to the length that the promise states.
 
     `committed` is how many entries I know to be committed, `affairs` what my log says of the group.
     """
@@ -58,6 +58,7 @@ class Promised(_Message, frozen=True, gc=False):
     entries: tuple[Entry, ...]
     committed: int
     affairs: Affairs
+    number: int
 
 
 class Refused(_Message, frozen=True, gc=False):
@@ -108,8 +109,8 @@ class Append(_Message, frozen=True, gc=False):
 class Synchronize(_Message, frozen=True, gc=False):
     """Replace your log from `start` on by these entries.
 
-    With `affairs`, those of the group after `start` entries, it becomes the whole of a log replica; with a
-    snapshot, taken at `start`, it and the items become the whole of a full one.
+    With `affairs`, those of the group after `start` entries, it becomes the whole of the log, `digest` being that of what
+    is left out; a full replica gets its items with it, from a snapshot somewhere in that log.
     """
 
     epoch: int
@@ -119,6 +120,7 @@ class Synchronize(_Message, frozen=True, gc=False):
     committed: int
     affairs: Affairs | None = None
     snapshot: Snapshot | None = None
+    digest: int = 0
 
 
 class Heal(_Message, frozen=True, gc=False):
@@ -136,7 +138,7 @@ class Acknowledged(_Message, frozen=True, gc=False):
 
 
 class Join(_Message, frozen=True, gc=False):
-    """Become a replica of this group under `identity`; its log follows, from where `affairs` are those of the group.
+    """Become a replica of this group under `identity`; its log follows, from where `affairs` and `digest` are those of the group.
 
     An older replica of the group that is none of the `members` of configuration `number` gives way.
     """
@@ -144,14 +146,16 @@ class Join(_Message, frozen=True, gc=False):
     identity: int
     affairs: Affairs
     start: int
+    digest: int
     number: int
     members: tuple[int, ...]
 
 
 class Retire(_Message, frozen=True, gc=False):
-    """The replica `identity` is no member of the group any more."""
+    """The replica `identity` is no member of the group, nor about to become one, in configuration `number`."""
 
     identity: int
+    number: int
 
 
 # Splits.

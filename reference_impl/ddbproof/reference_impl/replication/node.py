@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ddbproof.model.engine.shared_log import NO_ENTRIES
 from ddbproof.reference_impl.replication import messages
 from ddbproof.reference_impl.replication.environment import Disk, Environment
 from ddbproof.reference_impl.replication.replica import Replica
@@ -33,13 +34,15 @@ class Node:
         first = self.environment.random.randint(1, self.environment.timing.tick_milliseconds)
         self.environment.after(first, self._tick)
 
-    def host(self, group: int, identity: int, affairs: Affairs, start: int = 0) -> Replica:
+    def host(
+        self, group: int, identity: int, affairs: Affairs, start: int = 0, digest: int = NO_ENTRIES
+    ) -> Replica:
         """A new replica lives here, in the place of an older one of its group."""
         self.replicas.pop(group, None)
         self._drop_disk(group)
-        replica = Replica(self.environment, self._open_disk(group), group, identity, affairs, start)
+        replica = Replica(self.environment, self._open_disk(group), group, identity, affairs, start, digest)
         self.replicas[group] = replica
-        replica.renew()
+        replica.found()
         return replica
 
     def receive(self, message: messages.Message) -> None:
@@ -53,17 +56,19 @@ class Node:
             self._found(message)
         elif isinstance(message, messages.Join):
             if replica is None or _gives_way(replica, message):
-                self.host(message.group, message.identity, message.affairs, message.start)
+                self.host(message.group, message.identity, message.affairs, message.start, message.digest)
         elif replica is not None:
             if isinstance(message, messages.Retire):
-                if message.identity == replica.identity and replica.leading is None:
+                if _retires(replica, message):
                     del self.replicas[message.group]
                     self._drop_disk(message.group)
             else:
                 replica.receive(message)
 
     def _found(self, message: messages.Found) -> None:
-        replica = self.host(message.child, message.identity, message.affairs)
+        replica = self.replicas.get(message.child)
+        if replica is None:  # otherwise it comes again
+            replica = self.host(message.child, message.identity, message.affairs)
         founded = messages.Founded(message.group, message.identity, self.environment.node, message.child)
         replica.save(lambda: self.environment.send(message.node, founded))
 
@@ -105,6 +110,15 @@ class Node:
         for replica in list(self.replicas.values()):
             replica.tick()
         self.environment.after(self.environment.timing.tick_milliseconds, self._tick)
+
+
+def _retires(replica: Replica, message: messages.Retire) -> bool:
+    """True if a replica is told to go by somebody who knows of no older configuration than it has promised itself.
+
+    Who was invited may be told so by those who do not know of it, and become a member before it hears of that.
+    """
+    mine = message.identity == replica.identity and replica.leading is None
+    return mine and message.number >= replica.number
 
 
 def _gives_way(replica: Replica, message: messages.Join) -> bool:

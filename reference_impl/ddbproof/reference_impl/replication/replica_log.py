@@ -3,24 +3,39 @@
 It is the handle that the kernels append to (`model.kernel.logs`). A leader's log and its own replica's are one and
 the same: what the leader has appended, its replica appends again by name of the entry, which changes nothing. Only
 what follows the committed prefix is ever replaced.
+
+It knows the digest of all that was ever in it up to each entry (`model.engine.shared_log`), so that the record of a
+run says at each step what the log held.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
+from ddbproof.model.engine.shared_log import NO_ENTRIES, chained, number_of
 from ddbproof.reference_impl.errors import InvariantError
 from ddbproof.reference_impl.replication.entries import Entry
 
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def entry_number(entry: Entry) -> int:
+    """The number that stands for an entry in digests, and in replay."""
+    return number_of(_encode(entry))
+
 
 class ReplicaLog:
-    """Entries from `start` up to, and without, `len(log)`."""
+    """Entries from `start` up to, and without, `len(log)`; `digest` is of those before."""
 
-    __slots__ = ("_entries", "start")
+    __slots__ = ("_digests", "_entries", "start")
 
-    def __init__(self, start: int = 0, entries: Sequence[Entry] = ()) -> None:
+    def __init__(self, start: int = 0, entries: Sequence[Entry] = (), digest: int = NO_ENTRIES) -> None:
         self.start = start
-        self._entries = list(entries)
+        self._entries: list[Entry] = []
+        self._digests = [digest]
+        self._extend(entries)
 
     def __len__(self) -> int:
         return self.start + len(self._entries)
@@ -36,7 +51,7 @@ class ReplicaLog:
         """Append at the end, or find the very entry there already. Raises InvariantError for anything else."""
         place = index - self.start
         if place == len(self._entries):
-            self._entries.append(entry)
+            self._extend((entry,))
         elif not (0 <= place < len(self._entries) and self._entries[place] is entry):
             raise InvariantError(f"entry {index} put into a log that has {self.start} to {len(self)}")
         return self
@@ -49,15 +64,36 @@ class ReplicaLog:
             raise InvariantError(f"entries {start} to {end} of a log that has {self.start} to {len(self)}")
         return self._entries[start - self.start : end - self.start]
 
+    def digest(self, length: int) -> int:
+        """The digest of the first `length` entries. Raises InvariantError if it is not known here."""
+        place = length - self.start
+        if not 0 <= place < len(self._digests):
+            raise InvariantError(f"the digest at {length} of a log that has {self.start} to {len(self)}")
+        return self._digests[place]
+
+    def digest_with(self, start: int, entries: Sequence[Entry]) -> int:
+        """What the digest will be when `replace_from` has put these entries there."""
+        digest = self.digest(start)
+        for entry in entries:
+            digest = chained(digest, entry_number(entry))
+        return digest
+
     def replace_from(self, start: int, entries: Sequence[Entry]) -> None:
-        """Put these entries in the place of all from `start` on; a log that ends before it begins there anew."""
-        if start > len(self) or start < self.start:
-            self.start, self._entries = start, list(entries)
-        else:
-            self._entries[start - self.start :] = entries
+        """Put these entries in the place of all from `start` on. Raises InvariantError if that would leave a gap."""
+        place = start - self.start
+        if not 0 <= place <= len(self._entries):
+            raise InvariantError(f"entries from {start} on in a log that has {self.start} to {len(self)}")
+        del self._entries[place:], self._digests[place + 1 :]
+        self._extend(entries)
 
     def trim(self, start: int) -> None:
         """Forget the entries before `start`."""
         if start > self.start:
-            del self._entries[: start - self.start]
+            del self._entries[: start - self.start], self._digests[: start - self.start]
             self.start = start
+
+    def _extend(self, entries: Sequence[Entry]) -> None:
+        digests = self._digests
+        for entry in entries:
+            digests.append(chained(digests[-1], entry_number(entry)))
+        self._entries += entries

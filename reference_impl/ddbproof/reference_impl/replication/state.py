@@ -117,7 +117,7 @@ class _Undo(NamedTuple):
 class GroupState:
     """The state after the first `applied` entries."""
 
-    __slots__ = ("_answered_order", "_undo", "affairs", "answered", "applied", "fold")
+    __slots__ = ("_answered_order", "_restored", "_undo", "affairs", "answered", "applied", "fold")
 
     def __init__(self, affairs: Affairs) -> None:
         self.affairs = affairs
@@ -126,6 +126,7 @@ class GroupState:
         self.answered: set[int] = set()
         self._answered_order: deque[int] = deque()
         self._undo: deque[_Undo] = deque()
+        self._restored = 0
 
     def apply(self, entry: Entry, *, committed: bool) -> Image | None:
         """Apply the next entry; unless it is committed, it may be taken back. Returns the image it replaced."""
@@ -161,11 +162,14 @@ class GroupState:
             undo.popleft()
 
     def take_back(self, committed: int) -> None:
-        """Take back everything from an index on, which was never committed."""
+        """Take back everything from an index on, which was never committed; but not what came in a snapshot.
+
+        A snapshot holds what is committed. The replica that it was given to may learn of that later.
+        """
         while self._undo and self._undo[-1].place >= committed:
             self._undo.pop().take_back()
             self.applied -= 1
-        if self.applied > committed:
+        if self.applied > max(committed, self._restored):
             raise InvariantError(
                 f"{self.applied} entries applied, {committed} committed, nothing to take back"
             )
@@ -197,7 +201,7 @@ class GroupState:
 
     def restore(self, snapshot: Snapshot) -> None:
         """Become what the snapshot says, whatever was there before."""
-        self.applied = snapshot.position
+        self.applied = self._restored = snapshot.position
         self.affairs = snapshot.affairs
         self._restore_items(snapshot)
         self._undo.clear()
@@ -219,6 +223,7 @@ class GroupState:
     def _copy(self, entry: Copied) -> None:
         if entry.anew:
             self.fold = Fold()
+            self.answered, self._answered_order = set(), deque()
         for change in entry.writes:
             self.fold.apply(change)
         for request in entry.requests:

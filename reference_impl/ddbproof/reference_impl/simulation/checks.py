@@ -12,12 +12,18 @@ from collections.abc import Sequence
 from ddbproof.model.histories import checking
 from ddbproof.model.histories.operations import History, Ok, Violation
 from ddbproof.reference_impl.simulation.clients import Ledger
+from ddbproof.reference_impl.simulation.commitments import committed_only
 from ddbproof.reference_impl.simulation.world import World
 
 
 def judge(world: World, ledger: Ledger, partitions: Sequence[tuple[bytes, int]]) -> list[str]:
     """What is wrong, in words; nothing if all is well."""
-    return [*linearizable(ledger), *eventual(ledger), *equal(world, partitions)]
+    return [
+        *linearizable(ledger),
+        *eventual(ledger),
+        *committed_only(world, ledger),
+        *equal(world, partitions),
+    ]
 
 
 def linearizable(ledger: Ledger) -> list[str]:
@@ -44,7 +50,7 @@ def eventual(ledger: Ledger) -> list[str]:
 
 
 def equal(world: World, partitions: Sequence[tuple[bytes, int]]) -> list[str]:
-    """Replicas of a group that have applied as much hold the same items."""
+    """Replicas of a group that have applied as much, and nothing uncommitted, hold the same items and requests."""
     found = []
     placed = world.placed()
     for _, group in partitions:
@@ -54,10 +60,11 @@ def equal(world: World, partitions: Sequence[tuple[bytes, int]]) -> list[str]:
                 tuple(
                     (key, image.item, image.version) for key, image in it.state.fold.items.range(b"", None)
                 ),
+                frozenset(it.state.answered),
             )
             for it in placed.get(group, [])
-            if it.state is not None and it.leading is None
+            if it.state is not None and it.state.applied <= it.record.committed
         }
-        if len(states) != len({applied for applied, _ in states}):
+        if len(states) != len({applied for applied, *_ in states}):
             found.append(f"replicas of group {group} differ")
     return found

@@ -21,14 +21,17 @@ from ddbproof.reference_impl.simulation.world import CLIENTS, World
 _REFUSED_PAUSE = 60_000
 _ATTEMPTS = 3
 _MOST_REFUSALS = 40
+_FRESH_MAPS = 0.005
+"""How often a router asks for the partition map though nobody has told it to."""
 
 
 class Ledger:
-    """What all clients did, and what eventual reads showed."""
+    """What all clients did, and what answers showed: `shown` has each value with the length of the record by then."""
 
     def __init__(self) -> None:
         self.operations: list[Operation] = []
         self.eventual: list[tuple[str, Value, int]] = []
+        self.shown: list[tuple[str, str, Value, int]] = []
         self.begun = 0
         self.processes = 0
         self.values = 0
@@ -70,6 +73,9 @@ class Client:
         if not self.wanted():
             return
         options, chance = self.world.options, self.chance
+        if chance.random() < _FRESH_MAPS:
+            self.fetch_map(self.act)
+            return
         self.ledger.begun += 1
         name = f"k{chance.randrange(options.keys)}"
         dice = chance.random()
@@ -245,6 +251,7 @@ class _Call:
             return
         found = _value(item)
         if told:
+            self._show(found)
             client.known[self.name] = found if self.kind == "read" or outcome == "fail" else self.value
         if self.kind == "read":
             if outcome == "ok" and self.strong:
@@ -267,6 +274,17 @@ class _Call:
                 )
             )
         client.finished(self)
+
+    def _show(self, found: Value) -> None:
+        """What an answer shows has been committed by now: what was read or stood there before, and what was written."""
+        what = "a read" if self.kind == "read" else "an answer to a write"
+        if self.kind == "read" and not self.strong:
+            what = "an eventual read"
+        place = len(self.client.world.trace)
+        shown = self.client.ledger.shown
+        shown.append((what, self.name, found, place))
+        if self.kind != "read" and self.outcome == "ok":
+            shown.append((what, self.name, self.value, place))
 
     def _note(self, operation: Operation) -> None:
         self.client.ledger.operations.append(operation)

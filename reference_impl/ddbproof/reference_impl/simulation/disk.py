@@ -1,8 +1,8 @@
 """A simulated disk: what was not synchronized may be gone after a crash, whole or in part, file by file.
 
 A record is written with its length and a checksum before it. A crash keeps, drops or tears what was written since
-the last `synchronize`: of a torn record some bytes are there. Reading stops at the first record that is
-not whole; anything after it was never confirmed to anybody. A new file counts once its first record is whole.
+the last `synchronize`: of a torn record some bytes are there, and perhaps whole records behind it. Reading stops at the
+first record that is not whole; anything after it was never confirmed to anybody. A new file counts once its first record is whole.
 """
 
 from __future__ import annotations
@@ -79,11 +79,10 @@ class SimulatedDisk:
 
         self._later(finish)
 
-    def renew(self, checkpoint: Checkpoint) -> None:
+    def renew(self, checkpoint: Checkpoint, place: int = -1) -> None:
         """See `Disk.renew`."""
-        last = (self._next or self._file).places
         self._next = _File()
-        self.write(checkpoint, max(last, default=-1))
+        self.write(checkpoint, place)
 
     def crash(self) -> None:
         """The node is gone; what becomes of the bytes that were not synchronized, chance decides."""
@@ -114,12 +113,21 @@ class SimulatedDisk:
                 kept = file.synchronized
             case 1:
                 kept = len(file.records)
-        torn = file.records[kept : kept + 1]
+        torn, behind = file.records[kept : kept + 1], file.records[kept + 1 :]
         del file.records[kept:]
         del file.places[kept:]
         if torn and self._chance.random() < 0.5:
-            file.records.append(torn[0][: self._chance.randrange(1, len(torn[0]))])
-            file.places.append(-1)
+            there = torn[0][: self._chance.randrange(1, len(torn[0]))]
+            if self._chance.random() < 0.5:
+                # The file has its new length, and nothing but noughts where bytes are missing.
+                there = there.ljust(len(torn[0]), b"\0")
+            if there == torn[0]:
+                there = there[:-1]
+            if self._chance.random() < 0.5:
+                behind = []
+            for record in (there, *behind):
+                file.records.append(record)
+                file.places.append(-1)
 
     def _tell(self, file: _File, length: int) -> None:
         place = max(file.places[:length], default=-1)

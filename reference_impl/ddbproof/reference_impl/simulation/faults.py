@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ddbproof.reference_impl.replication.partition_map import METADATA_GROUP
+from ddbproof.reference_impl.simulation.hardships import Hardships
 from ddbproof.reference_impl.simulation.world import ZONES, World
 
 _PAUSE = 8_000_000
@@ -23,13 +24,17 @@ class Faults:
         self.groups = groups
         self.log: list[str] = []
         self.healed = False
+        self._hardships = Hardships(self)
         self._plan()
 
     def heal(self) -> None:
         """Everything is mended: nodes start, the network carries everything, disks have room, clocks run on."""
         self.healed = True
         self.world.unblock()
-        self.world.loss = 0.0
+        self.world.unstall()
+        self.world.watchers.clear()
+        self.world.loss = self.world.answers_lost = 0.0
+        self.world.archive_away = False
         for node in self.world.nodes:
             node.disk_microseconds = self.world.options.disk_microseconds
             for disk in node.disks.values():
@@ -47,34 +52,39 @@ class Faults:
     def _strike(self) -> None:
         if self.healed:
             return
-        chance = self.world.chance
-        strike: Callable[[], None] = chance.choices(
-            (
-                self._crash,
-                self._lose_disk,
-                self._zone_down,
-                self._zone_isolated,
-                self._one_way,
-                self._pair,
-                self._slow_disk,
-                self._full_disk,
-                self._clock_jump,
-                self._leader_crash,
-                self._lossy,
-                self._split,
-            ),
-            (3, 3, 1, 1, 1, 1, 1, 1, 1, 4, 1, 4),
-        )[0]
+        strikes = {**self._plain(), **self._hardships.all()}
+        strike = self.world.chance.choices(list(strikes), list(strikes.values()))[0]
         strike()
         self._plan()
 
-    def _note(self, text: str) -> None:
+    def _plain(self) -> dict[Callable[[], object], int]:
+        """The faults that are one event, and how often each comes."""
+        return {
+            self._crash: 3,
+            self._lose_disk: 3,
+            self._zone_down: 1,
+            self._zone_isolated: 1,
+            self._one_way: 1,
+            self._pair: 1,
+            self._slow_disk: 1,
+            self._full_disk: 1,
+            self._clock_jump: 1,
+            self._leader_crash: 4,
+            self._lossy: 1,
+            self.split: 4,
+            self._archive_away: 1,
+        }
+
+    def note(self, text: str) -> None:
+        """Write down that something happens."""
         self.log.append(f"{self.world.now / 1e6:9.3f} {text}")
 
-    def _duration(self) -> int:
+    def duration(self) -> int:
+        """How long something lasts."""
         return self.world.chance.choice((300_000, 1_000_000, 3_000_000, 12_000_000))
 
-    def _down(self, node: int, *, disk_lost: bool = False) -> None:
+    def down(self, node: int, *, disk_lost: bool = False, microseconds: int | None = None) -> None:
+        """A node crashes, and starts again after a while."""
         simulated = self.world.nodes[node]
         if simulated.running is None:
             return
@@ -85,38 +95,44 @@ class Faults:
 
         def up() -> None:
             if simulated.running is None:
-                self._note(f"node {node} up")
+                self.note(f"node {node} up")
                 simulated.start()
 
-        self.world.later(self._duration(), up)
+        self.world.later(self.duration() if microseconds is None else microseconds, up)
 
     def _crash(self) -> None:
         node = self.world.chance.randrange(len(self.world.nodes))
-        self._note(f"node {node} crashes")
-        self._down(node)
+        self.note(f"node {node} crashes")
+        self.down(node)
 
-    def _leader_crash(self) -> None:
-        leaders = [
+    def leading_nodes(self) -> list[int]:
+        """The nodes that have a leader on them."""
+        return [
             it.node
             for it in self.world.nodes
             if it.running is not None and any(one.leading for one in it.running.replicas.values())
         ]
+
+    def _leader_crash(self) -> None:
+        leaders = self.leading_nodes()
         if leaders:
             node = self.world.chance.choice(leaders)
-            self._note(f"node {node}, which leads, crashes")
-            self._down(node)
+            self.note(f"node {node}, which leads, crashes")
+            self.down(node)
 
     def _lose_disk(self) -> None:
-        """Only while nobody else is away, and no more than one of a group: two lost disks may lose everything."""
+        """Only while nobody else is away, nor the archive, and one of a group: two lost disks may lose everything."""
         hosts = [it for it in self.world.nodes if it.running is not None and it.disks]
         if len([it for it in self.world.nodes if it.running is None]) or not hosts or not self._all_healthy():
             return
+        if self.world.archive_away:
+            return
         node = self.world.chance.choice(hosts).node
-        self._note(f"node {node} loses its disks")
-        self._down(node, disk_lost=True)
+        self.note(f"node {node} loses its disks")
+        self.down(node, disk_lost=True)
 
-    def _split(self) -> None:
-        """Split a partition in the middle of its items."""
+    def split(self) -> int | None:
+        """Split a partition in the middle of its items. Returns which."""
         placed = self.world.placed()
         leaders = [
             one
@@ -126,14 +142,16 @@ class Faults:
             if one.leading is not None and one.state is not None and len(one.state.fold.items) > 1
         ]
         if len(self.groups()) > self.world.options.most_groups or not leaders:
-            return
+            return None
         leader = self.world.chance.choice(leaders)
         assert leader.leading is not None
         assert leader.state is not None
         keys = [key for key, _ in leader.state.fold.items.range(b"", None)]
-        if leader.leading.split.ask(keys[len(keys) // 2]):
-            self._note(f"group {leader.group} is to be split")
-            self.world.counts["splits asked for"] += 1
+        if not leader.leading.split.ask(keys[len(keys) // 2]):
+            return None
+        self.note(f"group {leader.group} is to be split")
+        self.world.counts["splits asked for"] += 1
+        return leader.group
 
     def _all_healthy(self) -> bool:
         """Every group has three members in place that hold all that is committed, and no change under way."""
@@ -167,48 +185,49 @@ class Faults:
 
     def _zone_down(self) -> None:
         zone = self.world.chance.randrange(ZONES)
-        self._note(f"Availability Zone {zone} is down")
+        self.note(f"Availability Zone {zone} is down")
         self.world.counts["zones down"] += 1
         for node in self.world.nodes:
             if node.zone == zone:
-                self._down(node.node)
+                self.down(node.node)
 
     def _zone_isolated(self) -> None:
         zone = self.world.chance.randrange(ZONES)
         inside = [it.node for it in self.world.nodes if it.zone == zone]
-        self._cut(inside, f"Availability Zone {zone} is isolated")
+        self.cut(inside, f"Availability Zone {zone} is isolated")
 
     def _pair(self) -> None:
         node = self.world.chance.randrange(len(self.world.nodes))
-        self._cut([node], f"node {node} is isolated")
+        self.cut([node], f"node {node} is isolated")
 
-    def _cut(self, inside: list[int], text: str) -> None:
+    def cut(self, inside: Sequence[int], text: str) -> None:
+        """Some nodes and the others do not reach each other for a while."""
         outside = [it.node for it in self.world.nodes if it.node not in inside]
-        self._note(text)
+        self.note(text)
         self.world.block(inside, outside)
         self.world.block(outside, inside)
-        self.world.later(self._duration(), self.world.unblock)
+        self.world.later(self.duration(), self.world.unblock)
 
     def _one_way(self) -> None:
         one, other = self.world.chance.sample(range(len(self.world.nodes)), 2)
-        self._note(f"nothing gets from node {one} to node {other}")
+        self.note(f"nothing gets from node {one} to node {other}")
         self.world.block([one], [other])
-        self.world.later(self._duration(), self.world.unblock)
+        self.world.later(self.duration(), self.world.unblock)
 
     def _slow_disk(self) -> None:
         node = self.world.chance.choice(self.world.nodes)
         before = self.world.options.disk_microseconds
         node.disk_microseconds = 50 * before
-        self._note(f"node {node.node} has a slow disk")
+        self.note(f"node {node.node} has a slow disk")
 
         def mended() -> None:
             node.disk_microseconds = before
 
-        self.world.later(self._duration(), mended)
+        self.world.later(self.duration(), mended)
 
     def _full_disk(self) -> None:
         node = self.world.chance.choice(self.world.nodes)
-        self._note(f"node {node.node} has full disks")
+        self.note(f"node {node.node} has full disks")
         for disk in node.disks.values():
             disk.full = True
 
@@ -219,19 +238,28 @@ class Faults:
                 node.crash()
                 node.start()
 
-        self.world.later(self._duration(), mended)
+        self.world.later(self.duration(), mended)
 
     def _clock_jump(self) -> None:
         node = self.world.chance.choice(self.world.nodes)
         node.wall_offset += self.world.chance.randrange(-5_000, 5_000)
-        self._note(f"node {node.node}: the time of day jumps")
+        self.note(f"node {node.node}: the time of day jumps")
+
+    def _archive_away(self) -> None:
+        self.note("the archive cannot be reached")
+        self.world.archive_away = True
+
+        def mended() -> None:
+            self.world.archive_away = False
+
+        self.world.later(self.duration(), mended)
 
     def _lossy(self) -> None:
-        self._note("the network loses one message in five")
+        self.note("the network loses one message in five")
         before, self.world.loss = self.world.loss, 0.2
 
         def mended() -> None:
             if not self.healed:
                 self.world.loss = before
 
-        self.world.later(self._duration(), mended)
+        self.world.later(self.duration(), mended)

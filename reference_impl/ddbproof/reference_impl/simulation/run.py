@@ -2,7 +2,8 @@
 
     safety     clients work while faults happen; whatever is answered must be right
     healing    faults end; every group has to get a leader, whole members, and equal replicas, within bounds
-    the end    every key is read; then the record of the run is judged (`checks`)
+    the end    every key is read; then answers, replicas (`checks`), the record of the run (`replay`) and the archive
+               are judged
 
 A run is (commit, seed, options); nothing else comes into it.
 """
@@ -16,10 +17,13 @@ import msgspec
 from ddbproof.reference_impl.replication.entries import Member
 from ddbproof.reference_impl.replication.partition_map import MAP_KEY, METADATA_GROUP, decoded, encoded
 from ddbproof.reference_impl.replication.state import first_affairs
+from ddbproof.reference_impl.simulation.archive import differences
 from ddbproof.reference_impl.simulation.checks import judge
 from ddbproof.reference_impl.simulation.clients import Client, Ledger
+from ddbproof.reference_impl.simulation.events import counted
 from ddbproof.reference_impl.simulation.faults import Faults
 from ddbproof.reference_impl.simulation.options import Options
+from ddbproof.reference_impl.simulation.replay import problems, replay_all
 from ddbproof.reference_impl.simulation.routing import Router
 from ddbproof.reference_impl.simulation.world import ZONES, World
 
@@ -60,6 +64,7 @@ class Run:
         for number in range(options.partitions):
             low = b"" if number == 0 else (65536 * number // options.partitions).to_bytes(2, "big")
             self.map.append((low, self.new_group()))
+        self.first_groups = [group for _, group in self.map]
         self._write_map()
         self.clients = [
             Client(self.world, number, self._router(), self.ledger, self._wanted)
@@ -101,11 +106,14 @@ class Run:
         world, stuck = self.world, []
         world.run(_SAFETY_LIMIT, lambda: self.ledger.begun >= self.options.operations)
         self.faults.heal()
+        world.counts.update(counted(world.trace))
         if not self._converge():
             stuck.append(f"not converged {_HEALING_LIMIT / 1e6:.0f} s after everything was mended")
         elif not self._read_all():
             stuck.append("an item could not be read after everything was mended")
-        violations = [*world.problems, *judge(self.world, self.ledger, self.map)]
+        elif not self._all_archived():
+            stuck.append("something committed is not archived after everything was mended")
+        violations = [*world.problems, *self._judged(), *([] if stuck else self._archive_differs())]
         return Outcome(
             self.options.seed,
             violations,
@@ -116,6 +124,35 @@ class Run:
             world.now / 1e6,
             self.faults.log,
         )
+
+    def _judged(self) -> list[str]:
+        """What is wrong with the answers, and with the steps by which they came about."""
+        replayed = replay_all(self.world.trace)
+        self.world.counts["steps replayed"] = sum(one.steps for one in replayed)
+        self.world.counts["steps not replayed"] = sum(one.left_out for one in replayed)
+        return [*judge(self.world, self.ledger, self.map), *problems(replayed)]
+
+    def _archive_differs(self) -> list[str]:
+        world = self.world
+        (_, *last) = self.groups()
+        return differences(world.archive, world.placed(), self.first_groups, last)
+
+    def _all_archived(self) -> bool:
+        """Let time pass until all that was committed is archived. False if that takes too long."""
+
+        def archived() -> bool:
+            live, placed = self.groups(), self.world.placed()
+            lengths = {group: len(self.world.archive.entries(group)) for group in placed}
+            return all(
+                lengths[group] >= max(it.record.committed for it in placed[group])
+                for group in placed
+                if lengths[group] or group in live
+            )
+
+        limit = self.world.now + _HEALING_LIMIT
+        while self.world.now < limit and not archived():
+            self.world.run(self.world.now + 100_000)
+        return archived()
 
     def _wanted(self) -> bool:
         return self.ledger.begun < self.options.operations and not self.faults.healed
@@ -163,7 +200,7 @@ class Run:
         """Read every key once, strongly. True if all were answered."""
         left = [f"k{number}" for number in range(self.options.keys)]
         answered: list[bool] = []
-        client = self.clients[0]
+        client = Client(self.world, 998, self._router(), self.ledger, lambda: False)
 
         def next_one(had_answer: bool = True) -> None:
             answered.append(had_answer)

@@ -17,11 +17,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ddbproof.reference_impl.replication import messages
+from ddbproof.reference_impl.replication.entries import Entry
 from ddbproof.reference_impl.replication.environment import Timing
 from ddbproof.reference_impl.replication.node import Node
 from ddbproof.reference_impl.replication.replica import Replica
+from ddbproof.reference_impl.simulation.archive import Archive, RefusedError
 from ddbproof.reference_impl.simulation.disk import SimulatedDisk
 from ddbproof.reference_impl.simulation.options import Options
+from ddbproof.reference_impl.simulation.trace import Step
 
 ZONES = 3
 CLIENTS = 1000
@@ -43,6 +46,7 @@ class SimulatedNode:
         self.running: Node | None = None
         self.disks: dict[int, SimulatedDisk] = {}
         self.disk_microseconds = world.options.disk_microseconds
+        self._crashes: dict[int, int] = {}  # the place of each group's crash in the record
 
     def now_milliseconds(self) -> int:
         """See `Environment`. Off by up to the error that leases allow for."""
@@ -62,9 +66,22 @@ class SimulatedNode:
         """See `Environment`."""
         self.world.later(1000 * milliseconds, self._unless_crashed(action))
 
-    def record(self, group: int, action: str, arguments: dict[str, Any], made: Any) -> int:
+    def record(self, group: int, action: str, arguments: dict[str, Any], made: Any, log: int = 0) -> int:
         """See `Environment`."""
-        return self.world.record(group, action, arguments, made)
+        for told in list(self.world.watchers):
+            told(self.node, action)
+        return self.world.record(group, action, arguments, made, log)
+
+    def archive(self, group: int, index: int, entries: Sequence[Entry], done: Callable[[int], None]) -> None:
+        """See `Environment`. The archive is a party of its own, behind the same network."""
+        world, told = self.world, self._unless_crashed
+
+        def arrive() -> None:
+            archived = world.archive_entries(group, index, entries)
+            if archived is not None:
+                world.later(self._archive_time(), told(lambda: done(archived)))
+
+        world.later(self._archive_time(), arrive)
 
     def served(self, group: int, epoch: int) -> None:
         """See `Environment`."""
@@ -105,15 +122,28 @@ class SimulatedNode:
         self.incarnation += 1
         self.running = Node(self, self.open_disk, self.drop_disk)
         self.running.start(list(self.disks))
+        for group, replica in self.running.replicas.items():
+            if group in self._crashes:
+                crash = self.world.trace[self._crashes[group]]
+                crash.made, crash.log = replica.record, replica.log.digest(replica.record.length)
+        self._crashes.clear()
 
     def crash(self, *, disk_lost: bool = False) -> None:
         """The node is gone; its disks too, perhaps."""
         self.incarnation += 1
+        if self.running is not None:
+            for group, replica in self.running.replicas.items():
+                arguments = {"replica": replica.identity}
+                self._crashes[group] = self.world.record(group, "crash", arguments, None)
         self.running = None
         if disk_lost:
             self.disks.clear()
         for disk in self.disks.values():
             disk.crash()
+
+    def _archive_time(self) -> int:
+        options = self.world.options
+        return self.random.randint(options.fastest_microseconds, 10 * options.slowest_microseconds)
 
     def _disk_time(self) -> int:
         return self.random.randint(self.disk_microseconds // 2, 2 * self.disk_microseconds)
@@ -143,8 +173,14 @@ class World:
         self._groups = -1
         self.blocked: set[tuple[int, int]] = set()
         self.loss = options.loss
+        self.answers_lost = 0.0
+        self.stalled: set[int] = set()
+        self._held: list[Callable[[], None]] = []
+        self.watchers: list[Callable[[int, str], None]] = []
         self.clients: dict[int, Callable[[messages.Message], None]] = {}
-        self.trace: list[list[Any]] = []
+        self.trace: list[Step] = []
+        self.archive = Archive()
+        self.archive_away = False
         self.serving: dict[int, int] = {}
         self.problems: list[str] = []
         self.nodes = [SimulatedNode(self, number) for number in range(ZONES * options.nodes_a_zone)]
@@ -215,6 +251,12 @@ class World:
         if (source, destination) in self.blocked:
             self.counts["messages blocked"] += 1
             return
+        if source in self.stalled and destination < CLIENTS and source != destination:
+            self._held.append(lambda: self._deliver(source, destination, message, connected_to))
+            return
+        if self.answers_lost and destination >= CLIENTS and self.chance.random() < self.answers_lost:
+            self.counts["answers lost"] += 1
+            return
         self.delivered += 1
         if destination >= CLIENTS:
             self.clients[destination](message)
@@ -233,6 +275,17 @@ class World:
     def unblock(self) -> None:
         """Everybody reaches everybody."""
         self.blocked.clear()
+
+    def stall(self, source: int) -> None:
+        """What a node sends to other nodes gets stuck, in its order, until `unstall`."""
+        self.stalled.add(source)
+
+    def unstall(self) -> None:
+        """All that is stuck arrives now."""
+        self.stalled.clear()
+        held, self._held = self._held, []
+        for arrive in held:
+            self.later(1, arrive)
 
     # -- what nodes ask ---------------------------------------------------------------------------------
 
@@ -253,20 +306,33 @@ class World:
             free = [instead_of]
         return self.chance.choice(free) if free else None
 
-    def record(self, group: int, action: str, arguments: dict[str, Any], made: Any) -> int:
-        """Note a step; the place of it. Its last member says whether the disk has what it made."""
-        self.trace.append([group, action, arguments, made, False])
+    def record(self, group: int, action: str, arguments: dict[str, Any], made: Any, log: int = 0) -> int:
+        """Note a step; the place of it."""
+        if action == "start":
+            self.serving[group] = max(self.serving.get(group, 0), arguments["epoch"])
+        self.trace.append(Step(group, action, arguments, made, log))
         return len(self.trace) - 1
 
     def saved(self, place: int) -> None:
-        """The disk has what a step made."""
-        self.trace[place][4] = True
+        """A disk has what a step made."""
+        step = self.trace[place]
+        if not step.saved:
+            step.saved = len(self.trace)
+
+    def archive_entries(self, group: int, index: int, entries: Sequence[Entry]) -> int | None:
+        """Entries reach the archive; returns how many it has then, or None if it is not there."""
+        if self.archive_away:
+            return None
+        try:
+            return self.archive.take(group, index, entries)
+        except RefusedError as refused:
+            self.problems.append(f"the archive refuses: {refused}")
+            return None
 
     def served(self, group: int, epoch: int) -> None:
-        """A strong read by the lease of an epoch: never after one of a later epoch."""
+        """A strong read by the lease of an epoch: never once a later epoch has a leader."""
         newest = self.serving.get(group, 0)
         if epoch < newest:
             self.problems.append(
-                f"group {group} served a strong read in epoch {epoch} after one in epoch {newest}"
+                f"group {group} served a strong read in epoch {epoch} when epoch {newest} had a leader"
             )
-        self.serving[group] = max(newest, epoch)

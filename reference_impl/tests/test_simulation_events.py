@@ -1,0 +1,93 @@
+"""What happened in a run is counted from its record; and what replay has shown to be wrong stays repaired."""
+
+from __future__ import annotations
+
+from replication_by_hand import GROUP, TRIO, World, synchronize, writes
+
+from ddbproof.model.kernel.replication import Leader, Replica
+from ddbproof.reference_impl.replication.entries import Opened, SplitBegun
+from ddbproof.reference_impl.replication.state import GroupState, first_affairs
+from ddbproof.reference_impl.simulation.campaign import EVENTS
+from ddbproof.reference_impl.simulation.events import counted
+from ddbproof.reference_impl.simulation.options import drawn
+from ddbproof.reference_impl.simulation.run import Run
+from ddbproof.reference_impl.simulation.trace import Step
+
+
+def started(epoch: int, leader: int, base: int = 3) -> Step:
+    """A leader is elected."""
+    return Step(1, "start", {"replica": leader, "epoch": epoch}, Leader(epoch, base, base, 0, 0, 0, 0))
+
+
+def acknowledged(epoch: int, committed: int, group: int = 1) -> Step:
+    """It hears that so much is committed."""
+    made = Leader(epoch, 3, 9, 9, committed, 0, committed)
+    return Step(group, "acknowledge", {"replica": 11, "epoch": epoch}, made)
+
+
+def test_a_failover_is_a_leader_in_office_after_another() -> None:
+    """Not one that was elected and never got into office, and not the same again."""
+    first = [started(1, 11), acknowledged(1, 3)]
+    assert counted(first)["failovers"] == 0
+    assert counted([*first, started(2, 12)])["failovers"] == 0
+    assert counted([*first, started(2, 12), acknowledged(2, 0)])["failovers"] == 0
+    assert counted([*first, started(2, 11), acknowledged(2, 3)])["failovers"] == 0
+    assert counted([*first, started(2, 12), acknowledged(2, 3), acknowledged(2, 4)])["failovers"] == 1
+
+
+def test_a_split_is_finished_when_both_children_have_opened() -> None:
+    """And that is committed."""
+    begun = Step(1, "write", {"epoch": 1, "index": 5, "entry": SplitBegun(b"c", 2, 3)}, None)
+
+    def opened(group: int, committed: int) -> list[Step]:
+        start = Step(group, "start", {"replica": 21, "epoch": 1}, Leader(1, 0, 0, 0, 0, 0, 0))
+        arguments = {"epoch": 1, "index": 4, "entry": Opened(parent=None)}  # type: ignore[arg-type] # not read
+        return [start, Step(group, "write", arguments, None), acknowledged(1, committed, group)]
+
+    assert counted([begun, *opened(2, 5)])["splits finished"] == 0
+    assert counted([begun, *opened(2, 5), *opened(3, 4)])["splits finished"] == 0
+    assert counted([begun, *opened(2, 5), *opened(3, 5)])["splits finished"] == 1
+
+
+def test_the_campaigns_events_are_counted() -> None:
+    """All of them come about somewhere."""
+    met: set[str] = set()
+    for seed in range(60):
+        outcome = Run(drawn(seed, 400)).go()
+        met |= {name for name in EVENTS if outcome.counts.get(name)}
+        if met == set(EVENTS):
+            return
+    raise AssertionError(f"only {met}")
+
+
+def test_a_restarted_replica_knows_as_committed_what_it_did_when_it_wrote_last() -> None:
+    """Record and log are one on the disk, as they are in the proved system."""
+    world = World()
+    world.elect(1)
+    for number in range(4):
+        world.call(1, "put", item=b"%d" % number)
+    before = world.replica(2).saved.record
+    assert before.committed > 1
+    assert world.restart(2).record == before
+
+
+def test_a_snapshot_may_hold_more_than_its_replica_was_told_is_committed() -> None:
+    """A leader that has just begun sends one; the next leader's log is taken all the same, and nothing taken back."""
+    world = World()
+    state = GroupState(first_affairs(TRIO))
+    entries = writes(*range(9))
+    for entry in entries[:6]:
+        state.apply(entry, committed=True)
+    snapshot = state.snapshot()
+    world.nodes[1].receive(
+        synchronize(2, 5, entries[5:8], affairs=first_affairs(TRIO), snapshot=snapshot, digest=77)
+    )
+    world.settle()
+    replica = world.replica(1)
+    assert (replica.record, replica.settled) == (Replica(2, 2, 8, 0), 5)
+    assert world.state(1).applied == 6
+    assert world.restart(1).record == replica.record
+    world.nodes[1].receive(synchronize(3, 5, entries[5:7], 7))
+    assert world.replica(1).record == Replica(3, 3, 7, 7)
+    assert len(world.items(1)) == 7
+    assert GROUP in world.nodes[1].replicas
