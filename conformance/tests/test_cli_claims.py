@@ -58,6 +58,46 @@ def test_area_and_check_narrow_the_list(capsys: Capture) -> None:
     assert output.splitlines()[-1].startswith("2 claims: ")
 
 
+def test_the_provable_claims_are_accounted_for(capsys: Capture) -> None:
+    """Each is proved, has one reason, or is counted as lacking both; the line adds up and so does the JSON."""
+    proofs = json.loads(shown(capsys, "--check", "P", "--json"))["proofs"]
+    rest = {name: number for name, number in proofs.items() if name not in ("claims", "proved")}
+    assert set(rest) == {"liveness", "numeric quota", "unpublished", "without proof or reason"}
+    assert proofs["claims"] == len(load_registry().select(check="P"))
+    assert proofs["claims"] == proofs["proved"] + sum(rest.values())
+    assert shown(capsys, "--check", "P").splitlines()[-2] == (
+        f"{proofs['proved']} of {proofs['claims']} claims proved; rest: liveness {rest['liveness']}, "
+        f"numeric quota {rest['numeric quota']}, unpublished {rest['unpublished']}; "
+        f"without proof or reason {rest['without proof or reason']}"
+    )
+
+
+def test_only_a_list_of_provable_claims_counts_proofs(capsys: Capture) -> None:
+    assert "claims proved" not in shown(capsys)
+    assert "claims proved" not in shown(capsys, "PI-12")
+
+
+def test_a_reason_for_no_proof_is_shown(capsys: Capture, directory: Path) -> None:
+    """In the list, of the claim in full, and in JSON; and it is counted."""
+    text = (directory / "recovery.toml").read_text("utf-8")
+    changed = text.replace('checks = ["D"]', 'checks = ["P"]\nno_proof = "numeric quota"', 1)
+    (directory / "recovery.toml").write_text(changed, "utf-8")
+    where = ("--claims-dir", str(directory))
+    (line,) = [it for it in shown(capsys, "--check", "P", *where).splitlines() if it.startswith("PI-01 ")]
+    assert line.startswith("PI-01  P  [no evidence yet; no proof: numeric quota]  ")
+    assert "  no proof  numeric quota: it is a number of the service" in shown(capsys, "PI-01", *where)
+    document = json.loads(shown(capsys, "PI-01", "--json", *where))
+    assert document["claims"][0]["no_proof"] == "numeric quota"
+    assert document["proofs"] == {
+        "claims": 1,
+        "proved": 0,
+        "liveness": 0,
+        "numeric quota": 1,
+        "unpublished": 0,
+        "without proof or reason": 0,
+    }
+
+
 def test_a_claim_is_shown_in_full(capsys: Capture) -> None:
     """Sentence, source, checks in words, and where its evidence stands."""
     claim = load_registry().claim("PI-12")

@@ -11,12 +11,16 @@ import pytest
 
 import ddbproof.model.claims as package
 from ddbproof.model.claims import (
+    NO_PROOF_WORDS,
     Check,
     ClaimsFileError,
+    EvidenceKind,
+    NoProof,
     Registry,
     SourceRank,
     UnknownClaimError,
     UnknownNameError,
+    collect,
     load_registry,
 )
 
@@ -95,6 +99,29 @@ def test_claims_and_statements_point_at_each_other(registry: Registry) -> None:
         assert claim.seeds == tuple(it.id for it in registry.seeds.values() if claim.id in it.claims)
 
 
+@pytest.fixture(scope="module")
+def proved() -> set[str]:
+    """The claims that some system or trial proves."""
+    packages = {EvidenceKind.PROOF: ["ddbproof.model.systems", "ddbproof.model.trials"]}
+    found = collect(packages, load_registry())
+    return {claim for claim, pieces in found.items() if any(it.kind is EvidenceKind.PROOF for it in pieces)}
+
+
+def test_what_is_proved_needs_no_reason(registry: Registry, proved: set[str]) -> None:
+    """A claim with a proof and a reason for having none would be in two of the counts."""
+    assert [claim.id for claim in registry.claims.values() if claim.no_proof and claim.id in proved] == []
+
+
+def test_every_claim_about_the_model_is_proved_or_says_why_not(registry: Registry, proved: set[str]) -> None:
+    """Nothing is left out in silence."""
+    wanted = [claim for claim in registry.claims.values() if Check.PROOF in claim.checks]
+    assert [claim.id for claim in wanted if claim.id not in proved and claim.no_proof is None] == []
+
+
+def test_every_reason_has_words() -> None:
+    assert set(NO_PROOF_WORDS) == set(NoProof)
+
+
 def test_selection_combines_area_statement_and_check(registry: Registry) -> None:
     """`select` keeps what matches all that is given."""
     found = registry.select(area="recovery", seed="S27", check="C*")
@@ -134,6 +161,27 @@ def test_a_copy_of_the_files_loads_to_the_same(registry: Registry, directory: Pa
         ("recovery.toml", 'checks = ["D"]', 'checks = "D"', "PI-01", "checks must be of type list"),
         ("recovery.toml", 'rank = "contract"', 'rank = "rumour"', "PI-01", "there is no rank 'rumour'"),
         ("recovery.toml", 'rank = "contract"', "", "PI-01", "it lacks rank"),
+        (
+            "recovery.toml",
+            'checks = ["D"]',
+            'checks = ["P"]\nno_proof = "lazy"',
+            "PI-01",
+            "there is no reason for no proof 'lazy'",
+        ),
+        (
+            "recovery.toml",
+            'checks = ["D"]',
+            'checks = ["D"]\nno_proof = "liveness"',
+            "PI-01",
+            "it has a reason for no proof and no check P",
+        ),
+        (
+            "recovery.toml",
+            'checks = ["D"]',
+            'checks = ["P"]\nno_proof = true',
+            "PI-01",
+            "no_proof must be of type str",
+        ),
         ("recovery.toml", '"PI-02"', '"PI-01"', "PI-01", "the id is used twice"),
         ("recovery.toml", '"PI-02"', '"BK-02"', "BK-02", "the id is used twice"),
         ("recovery.toml", '"PI-02"', '"XX-02"', "XX-02", "the id does not begin with one of ['PI']"),

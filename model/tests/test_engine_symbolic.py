@@ -12,9 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ddbproof.model.engine import campaign, symbolic
-from ddbproof.model.engine.shapes import BoolShape, IntShape, RecordShape, Shape, shapes_of_parameters
-from ddbproof.model.engine.symbolic import SymBool, SymInt
-from ddbproof.model.engine.values import EngineError, FrozenMap, both, either, equal, implies, neg
+from ddbproof.model.engine.shapes import (
+    BoolShape,
+    IntShape,
+    MapShape,
+    RecordShape,
+    Shape,
+    shapes_of_parameters,
+)
+from ddbproof.model.engine.symbolic import SymBool, SymInt, SymMap
+from ddbproof.model.engine.values import EngineError, FrozenMap, Sort, both, either, equal, implies, neg
 from ddbproof.model.kernel import backup, instants, partitions, recovery, versions
 from ddbproof.model.kernel.refusal import NotAllowed
 
@@ -186,6 +193,32 @@ def test_maps_agree_with_dictionaries(puts: list[tuple[int, int]]) -> None:
     again = FrozenMap(0, plain)
     assert (frozen, hash(frozen)) == (again, hash(again))
     assert isinstance(shape, RecordShape)
+
+
+def test_an_entry_is_looked_up_once_and_told_each_time() -> None:
+    """The same index gives the same record; another index, and the map after a put, another one."""
+    key = Sort("key")
+    entries = symbolic.fresh(MapShape(key, IntShape(key)), "entries")
+    first, second = unknown("first"), unknown("second")
+
+    class Told(symbolic.Observer):
+        def __init__(self) -> None:
+            self.indexes: list[str] = []
+            self.values: list[str] = []
+
+        def looked_up(self, where: SymMap, index: Any) -> None:
+            self.indexes.append(str(index))
+
+        def came_up(self, sort: Sort, term: Any) -> None:
+            self.values.append(str(term))
+
+    told = Told()
+    with symbolic.observed_by(told):
+        assert entries[first] is entries[first + 0]
+        assert entries[first] is not entries[second]
+    assert told.indexes == ["first", "first", "first", "second"]
+    assert told.values == ["entries[first]"] * 3 + ["entries[second]"]
+    assert z3.simplify(entries.put(first, second)[first].term).eq(second.term)
 
 
 def test_a_merged_function_is_one_value() -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _NO_EVIDENCE = "no evidence yet"
 _OUT_OF_SCOPE = "out of scope"
+_WITHOUT = "without proof or reason"
 _SEED_ID = re.compile(r"[Ss]\d*\Z")
 
 
@@ -48,7 +49,7 @@ def claims(
     check
         Only claims that can be checked so: P provable in a model, S stateful test of the reference endpoint,
         C black-box test on any endpoint, C* the same where the feature is offered, F needs fault injection or
-        control of the clock, D documentation only.
+        control of the clock, D documentation only. With P the list ends with how many are proved, and why others are not.
     seed
         List the 32 statements of the source document, how each stands today, and the evidence for it;
         --seed S17 shows that one.
@@ -94,6 +95,8 @@ def claims(
             _show_claim(console, view, claim)
     elif selected:
         _show_list(console, view, selected)
+    if not ids and check == "P":
+        _write(console, _proofs_sentence(_proofs(view, counted)))
     what = f"{len(statements)} statements, " if statements and not ids else ""
     _write(console, what + _counts_sentence(view, counted))
     return ExitCode.OK
@@ -117,6 +120,17 @@ class _View:
             if pieces[kind]
         )
         return ", ".join(words) or _NO_EVIDENCE
+
+    def is_proved(self, claim_id: str) -> bool:
+        """True if a proof is among the evidence for a claim."""
+        from ddbproof.model.claims import EvidenceKind
+
+        return any(it.kind is EvidenceKind.PROOF for it in self.evidence[claim_id])
+
+    def listed_words(self, claim: Claim) -> str:
+        """What a line of the list says of a claim: its evidence, and why no proof is among it if a reason is given."""
+        words = self.evidence_words(claim.id)
+        return words if claim.no_proof is None else f"{words}; no proof: {claim.no_proof}"
 
 
 def _view(directory: Path | None) -> _View:
@@ -150,7 +164,7 @@ def _show_list(console: Console, view: _View, selected: Sequence[Claim]) -> None
         else:
             for claim in rows:
                 checks = ",".join(claim.checks)
-                _write(console, f"{claim.id}  {checks}  [{view.evidence_words(claim.id)}]  {claim.sentence}")
+                _write(console, f"{claim.id}  {checks}  [{view.listed_words(claim)}]  {claim.sentence}")
         _write(console)
 
 
@@ -164,14 +178,14 @@ def _show_table(console: Console, view: _View, rows: Sequence[Claim]) -> None:
     table.add_column("evidence", width=20)
     table.add_column("what it says", ratio=1)
     for claim in rows:
-        words = view.evidence_words(claim.id)
-        shown = Text(words, style="dim" if words == _NO_EVIDENCE else "green")
+        style = "green" if view.evidence[claim.id] else "dim"
+        shown = Text(view.listed_words(claim), style=style)
         table.add_row(claim.id, ",".join(claim.checks), shown, claim.sentence)
     console.print(table)
 
 
 def _show_claim(console: Console, view: _View, claim: Claim) -> None:
-    from ddbproof.model.claims import CHECK_WORDS, SourceRank
+    from ddbproof.model.claims import CHECK_WORDS, NO_PROOF_WORDS, SourceRank
 
     _write(console, claim.id, style="bold")
     _write(console, claim.sentence)
@@ -189,6 +203,8 @@ def _show_claim(console: Console, view: _View, claim: Claim) -> None:
         _write(console, f"  evidence  {piece.kind}: {piece.where}")
     if not view.evidence[claim.id]:
         _write(console, f"  evidence  {_NO_EVIDENCE}")
+    if claim.no_proof is not None:
+        _write(console, f"  no proof  {claim.no_proof}: {NO_PROOF_WORDS[claim.no_proof]}")
     _write(console)
 
 
@@ -222,6 +238,26 @@ def _counts(view: _View, selected: Iterable[Claim]) -> dict[str, int]:
     return counts
 
 
+def _proofs(view: _View, selected: Iterable[Claim]) -> dict[str, int]:
+    """How many of the claims with check P are proved, and what the reason is for how many others."""
+    from ddbproof.model.claims import Check, NoProof
+
+    provable = {claim.id: claim for claim in selected if Check.PROOF in claim.checks}
+    rest = [claim for claim_id, claim in provable.items() if not view.is_proved(claim_id)]
+    reasons = Counter(_WITHOUT if claim.no_proof is None else str(claim.no_proof) for claim in rest)
+    names = [*map(str, NoProof), _WITHOUT]
+    counts = {"claims": len(provable), "proved": len(provable) - len(rest)}
+    return counts | {name: reasons[name] for name in names}
+
+
+def _proofs_sentence(proofs: dict[str, int]) -> str:
+    counted, proved, *reasons = proofs.items()
+    rest = "; ".join(
+        [", ".join(f"{name} {number}" for name, number in reasons[:-1]), " ".join(map(str, reasons[-1]))]
+    )
+    return f"{proved[1]} of {counted[1]} claims proved; rest: {rest}"
+
+
 def _counts_sentence(view: _View, selected: Sequence[Claim]) -> str:
     total = len({claim.id for claim in selected})
     words = ", ".join(f"{kind} {number}" for kind, number in _counts(view, selected).items())
@@ -243,5 +279,6 @@ def _write_json(view: _View, statements: Sequence[SeedStatement], counted: Seque
             asdict(statement) | {"evidence": _statement_evidence(view, statement)} for statement in statements
         ],
         "counts": _counts(view, counted),
+        "proofs": _proofs(view, counted),
     }
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")

@@ -11,8 +11,10 @@ from ddbproof.model.claims.evidence import (
 )
 from ddbproof.model.claims.registry import (
     CHECK_WORDS,
+    NO_PROOF_WORDS,
     Check,
     Claim,
+    NoProof,
     Registry,
     SeedStatement,
     SourceRank,
@@ -21,6 +23,7 @@ from ddbproof.model.claims.registry import (
 
 __all__ = [
     "CHECK_WORDS",
+    "NO_PROOF_WORDS",
     "Check",
     "Claim",
     "ClaimsError",
@@ -28,6 +31,7 @@ __all__ = [
     "Evidence",
     "EvidenceKind",
     "EvidenceSummary",
+    "NoProof",
     "Registry",
     "SeedStatement",
     "SourceRank",

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -55,11 +55,27 @@ class SourceRank(StrEnum):
     SECOND_HAND = "second-hand"
 
 
+class NoProof(StrEnum):
+    """Why a claim that concerns the model has no proof nevertheless."""
+
+    LIVENESS = "liveness"
+    QUOTA = "numeric quota"
+    UNPUBLISHED = "unpublished"
+
+
+NO_PROOF_WORDS = {
+    NoProof.LIVENESS: "it says only that something good happens in the end or how long that takes: tested, not proved",
+    NoProof.QUOTA: "it is a number of the service, which a model could only repeat",
+    NoProof.UNPUBLISHED: "the mechanism it would be proved of is not published, or exists only within AWS",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """One statement: `sentence` in our words, `source`, and how it can be checked.
 
     `seeds` are the seed statements it helps to decide; `contested` marks sources that contradict each other.
+    `no_proof` says of a claim with check P why no model proves it.
     """
 
     id: str
@@ -70,6 +86,7 @@ class Claim:
     checks: tuple[Check, ...]
     seeds: tuple[str, ...]
     contested: bool = False
+    no_proof: NoProof | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,17 +164,7 @@ def load_registry(directory: Path | None = None) -> Registry:
         for claim_id in seed.claims:
             by_claim[claim_id].append(seed.id)
     linked = {
-        claim_id: Claim(
-            claim.id,
-            claim.area,
-            claim.sentence,
-            claim.source,
-            claim.rank,
-            claim.checks,
-            tuple(by_claim[claim_id]),
-            claim.contested,
-        )
-        for claim_id, claim in ordered.items()
+        claim_id: replace(claim, seeds=tuple(by_claim[claim_id])) for claim_id, claim in ordered.items()
     }
     titles = {key: title for key, (_, title) in sorted(areas.items(), key=lambda pair: pair[1][0])}
     return Registry(linked, seeds, titles)
@@ -171,7 +178,15 @@ def _read(file: Traversable) -> dict[str, Any]:
 
 
 _AREA_KEYS = {"title": str, "order": int, "prefixes": list, "claims": list}
-_CLAIM_KEYS = {"id": str, "sentence": str, "source": str, "rank": str, "checks": list, "contested": bool}
+_CLAIM_KEYS = {
+    "id": str,
+    "sentence": str,
+    "source": str,
+    "rank": str,
+    "checks": list,
+    "contested": bool,
+    "no_proof": str,
+}
 _SEED_KEYS = {"id": str, "statement": str, "verdict": str, "explanation": str, "claims": list}
 
 
@@ -183,7 +198,7 @@ def _read_area(
     areas[key] = (content["order"], content["title"])
     for number, entry in enumerate(content["claims"], 1):
         name = str(entry.get("id", f"claim {number}")) if isinstance(entry, dict) else f"claim {number}"
-        _check_keys(file, name, entry, _CLAIM_KEYS, set(_CLAIM_KEYS) - {"contested"})
+        _check_keys(file, name, entry, _CLAIM_KEYS, set(_CLAIM_KEYS) - {"contested", "no_proof"})
         if name in claims:
             raise ClaimsFileError(file, name, "the id is used twice")
         if name.rpartition("-")[0] not in content["prefixes"]:
@@ -197,11 +212,25 @@ def _read_area(
             checks=tuple(Check(_one_of(file, name, "check", it, list(Check))) for it in entry["checks"]),
             seeds=(),
             contested=entry.get("contested", False),
+            no_proof=_no_proof(file, name, entry),
         )
         if not claims[name].checks:
             raise ClaimsFileError(
                 file, name, "it has no checks", "a claim nobody can check has checks = ['D']"
             )
+        if claims[name].no_proof is not None and Check.PROOF not in claims[name].checks:
+            raise ClaimsFileError(
+                file,
+                name,
+                "it has a reason for no proof and no check P",
+                "leave out no_proof, or add the check",
+            )
+
+
+def _no_proof(file: str, name: str, entry: dict[str, Any]) -> NoProof | None:
+    if "no_proof" not in entry:
+        return None
+    return NoProof(_one_of(file, name, "reason for no proof", entry["no_proof"], list(NoProof)))
 
 
 def _read_seeds(content: dict[str, Any], claims: Mapping[str, Claim]) -> dict[str, SeedStatement]:

@@ -122,22 +122,29 @@ class SymBool:
 
 
 class SymMap:
-    """An unknown total map: one array of z3 for each leaf of its values."""
+    """An unknown total map: one array of z3 for each leaf of its values.
 
-    __slots__ = ("arrays", "name", "shape")
+    What was looked up once is kept: clauses ask for the same few entries thousands of times.
+    """
+
+    __slots__ = ("_looked_up", "arrays", "name", "shape")
 
     def __init__(self, shape: MapShape, arrays: list[Term], name: str = "") -> None:
         self.shape = shape
         self.arrays = arrays
         self.name = name
+        self._looked_up: dict[int, tuple[Term, Any]] = {}
 
     def __getitem__(self, key: Any) -> Any:
         index = z3.simplify(term_of(key))
         for observer in _observers:
             observer.looked_up(self, index)
-        value = build(self.shape.value, [z3.Select(array, index) for array in self.arrays], self.name)
-        note_sorts(self.shape.value, value)
-        return value
+        kept = self._looked_up.get(index.get_id())
+        if kept is None:
+            value = build(self.shape.value, [z3.Select(array, index) for array in self.arrays], self.name)
+            kept = self._looked_up[index.get_id()] = (index, value)  # the number is the term's while it lives
+        note_sorts(self.shape.value, kept[1])
+        return kept[1]
 
     def put(self, key: Any, value: Any) -> SymMap:
         """The map that differs at this key."""

@@ -410,7 +410,7 @@ def SAFE_acknowledged_stays_in_the_log(state: State) -> Iterator[Any]:
     yield forall(PARTITION)(lambda p: state.partitions[p].log.length == state.partitions[p].acknowledged)
 
 
-@system.safe("BK-03", "RS-09")
+@system.safe("BK-03", "BK-04", "RS-09")
 def SAFE_cut_is_by_time(state: State) -> Iterator[Any]:
     """What a partition has in the backup is what carries a timestamp up to its instant, for ever after."""
     yield forall(PARTITION, INDEX)(

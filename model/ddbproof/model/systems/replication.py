@@ -434,7 +434,7 @@ def SAFE_later_leaders_know_it(state: State) -> Iterator[Any]:
     )
 
 
-@system.safe("REP-02", "REP-03", "REP-07")
+@system.safe("REP-02", "REP-03", "REP-07", "GT-06")
 def SAFE_any_two_disks_hold_it(state: State) -> Iterator[Any]:
     """Every acknowledged entry is on a disk of any two replicas, so whichever one is lost."""
     for one, other in pairs(state):

@@ -19,7 +19,7 @@ def replaced_with_one_down(state: State) -> Any:
     )
 
 
-@system.cover("REP-11")
+@system.witness("REP-11")
 def a_log_replica_acknowledges(state: State) -> Any:
     """An entry is acknowledged because a log replica has it, while another member does not."""
     return both(

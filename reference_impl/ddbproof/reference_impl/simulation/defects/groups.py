@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ddbproof.model.kernel import membership, replication, splits
+from ddbproof.model.kernel import replication, splits
 from ddbproof.reference_impl.replication import messages, replica
 from ddbproof.reference_impl.replication.entries import FloorRaised
 from ddbproof.reference_impl.replication.environment import Checkpoint
@@ -166,18 +166,10 @@ def joiner_counts_early(right: Step) -> Step:
     return receive
 
 
-@defect(membership, "on_promise")
-def replaced_member_elected(_right: Step) -> Step:
-    """Replicas promise to a candidate of a configuration that is over, and do not tell it that it was replaced."""
+@defect(replica._HANDLERS, messages.Ask)
+def replaced_member_not_told(right: Step) -> Step:
+    """A member that was away when it was replaced is never told so, and stays where it is."""
 
-    def on_promise(standing: membership.Replica, number: int) -> membership.Replica:
-        return msgspec.structs.replace(standing, configuration=number)
-
-    return on_promise
-
-
-@also(replaced_member_elected, replica._HANDLERS, messages.Ask)
-def _(right: Step) -> Step:
     def on_ask(self: Replica, message: messages.Ask) -> None:
         answer = self._answer
 
