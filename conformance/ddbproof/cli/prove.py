@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ddbproof.model.engine.mutants import MutantResult
-    from ddbproof.model.engine.prove import Outcome
+    from ddbproof.model.engine.prove import Obligation, Outcome
     from ddbproof.model.engine.system import System
 
 _Flag = Annotated[bool, Parameter(negative="")]
@@ -135,10 +135,8 @@ def _prove(
     code = _verdict(console, outcomes, seconds)
     if planned.left_out:
         console.print(f"left out by --fast: {len(planned.left_out)} obligations")
-        for (name, step, invariant), count in Counter(
-            (one.system, one.step, one.invariant) for one in planned.left_out
-        ).items():
-            console.print(f"  {name}: {step} keeps {invariant} ({count} clauses)")
+        for line in _left_out(planned.left_out):
+            console.print(f"  {line}")
     if smt2 is not None:
         console.print(f"queries: {smt2}")
     if json_ is not None:
@@ -159,6 +157,18 @@ def _verdict(console: Console, outcomes: Sequence[Outcome], seconds: float) -> i
     if counts[Verdict.COUNTEREXAMPLE]:
         return ExitCode.VIOLATIONS
     return ExitCode.INCONCLUSIVE if counts[Verdict.UNKNOWN] else ExitCode.OK
+
+
+def _left_out(obligations: Sequence[Obligation]) -> Iterator[str]:
+    """What was left out: whole systems, and of others which step keeps which invariant."""
+    from ddbproof.model.engine import campaign
+
+    whole = Counter(one.system for one in obligations if not campaign.load(one.system).fast)
+    for name, count in whole.items():
+        yield f"{name}: all {count:,} obligations"
+    single = Counter((one.system, one.step, one.invariant) for one in obligations if one.system not in whole)
+    for (name, step, invariant), count in single.items():
+        yield f"{name}: {step} keeps {invariant} ({count} clauses)"
 
 
 def _show_system(console: Console, system: System, outcomes: Sequence[Outcome]) -> None:

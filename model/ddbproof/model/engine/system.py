@@ -123,8 +123,8 @@ class System:
     modules that it uses as well and that another system is about.
 
     `merged` names kernel functions, by `module.function`, that the prover merges into one value each.
-    `slow` names obligations, by step and invariant, that the fast tier leaves out; `scope_in_words` says what
-    a proof of this system assumes and leaves out, and is shown beside every result.
+    `slow` names obligations, by step and invariant, that the fast tier leaves out, and `fast` is false for a
+    system that it leaves out as a whole; `scope_in_words` says what a proof of this system assumes and leaves out, and is shown beside every result.
     """
 
     def __init__(
@@ -144,6 +144,7 @@ class System:
         self.scopes: list[Scope] = []
         self.merged: tuple[str, ...] = ()
         self.slow: set[tuple[str, str]] = set()
+        self.fast = True
         self.scope_in_words: list[str] = []
 
     def initial(self, function: Callable[..., State]) -> Callable[..., State]:

@@ -24,6 +24,11 @@ log is a handle beside the record. A step that the protocol does not allow raise
     tables         states, names and protection of tables
     restores       backups as things that are kept; what a restored table has of its source
     backup         commit timestamps of a partition's log, and the cut that a backup makes through it
+    placement      in which zone each member is, and who answers reads
+    archive        the log as it is archived, and checked
+    availability   what replicas are worth to a client
+    limits, heat   what a partition holds and serves, and where it is cut when it is hot
+    capacity       bursts, on-demand peaks, warm throughput
     recovery       the restore window, and what has to be kept of log and snapshots for it
     exports        full and incremental exports
     instants, logs what they share

@@ -54,6 +54,7 @@ from ddbproof.model.systems._reads_state import (
 )
 
 system = System("reads", "What clients of a Region see", State, [reads], [replication, instants])
+system.fast = False
 system.scope_in_words = [
     "rules of the world, proved by replication: a leader begins with all that was committed before, and no other commits "
     "anything else; committed is what two of three replicas have acknowledged",

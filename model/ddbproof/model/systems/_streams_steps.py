@@ -40,6 +40,7 @@ from ddbproof.model.systems._streams_state import (
 )
 
 system = System("streams", "Change streams", State, [streams], [instants])
+system.fast = False
 system.scope_in_words = [
     "the stream was turned on while the table was empty and one partition; all others come from it by splits",
     "an item's writes go to its partition's log one after the other (replication, splits); what is committed stays",

@@ -50,6 +50,7 @@ from ddbproof.model.systems._strong_state import (
 )
 
 system = System("strong", "Strong mode of global tables", State, [strong], [instants])
+system.fast = False
 system.scope_in_words = [
     "one item; items do not depend on each other, and a Region serves again when it has caught up with every one",
     "what a member has promised and accepted survives: each Region keeps it in a replication group (replication)",

@@ -37,6 +37,7 @@ from ddbproof.model.systems._tables_state import (
 system = System(
     "tables", "Tables, names and kept backups", State, [tables, restores], [recovery, instants, cuts]
 )
+system.fast = False
 system.scope_in_words = [
     "one Region and account; any number of names, tables, backups and restores, interleaved in any way",
     "items and settings are handles; what a cut holds is proved by backup and recovery",

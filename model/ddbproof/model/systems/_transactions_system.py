@@ -7,6 +7,7 @@ from ddbproof.model.kernel import instants, transactions
 from ddbproof.model.systems._transactions_state import State
 
 system = System("transactions", "Transactions", State, [transactions], [instants])
+system.fast = False
 system.scope_in_words = [
     "an item and the ledger's record of a token are each kept by a replication group, and a step changes one of them",
     "a condition is that an item is there with a certain value, or not there; a value is a number",

@@ -48,6 +48,7 @@ class State(msgspec.Struct, frozen=True):
 
 
 system = System("capacity", "Units per second", State, [capacity], [instants])
+system.fast = False
 system.scope_in_words = [
     "time in whole seconds; one table, its reads or its writes, and one partition",
     "that what is refused has no effect is shown by reads; what of a batch is handed back is the endpoint's",

@@ -96,6 +96,7 @@ class State(msgspec.Struct, frozen=True):
 
 
 system = System("expiry", "Time to live", State, [expiry], [versions])
+system.fast = False
 system.scope_in_words = [
     "one item in any number of Regions, of each of which one leader makes the writes one after the other",
     "clocks are off by no more than two and a half minutes",

@@ -33,6 +33,7 @@ from ddbproof.model.systems._exports_state import (
 )
 
 system = System("exports", "Exports to files", State, [exports], [backup, instants])
+system.fast = False
 system.scope_in_words = [
     "one chain of exports; new images only; a transaction has two parts, of which the timestamps differ by a minute at most",
     "the logs are there for as long as exports read them: that is recovery's business",

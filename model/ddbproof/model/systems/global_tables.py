@@ -42,6 +42,7 @@ from ddbproof.model.systems._global_tables_state import (
 )
 
 system = System("global_tables", "Membership of a global table", State, [global_tables])
+system.fast = False
 system.scope_in_words = [
     "any number of tables; one global table at a time, of either version, in eventual mode",
     "changes of membership are decided one after another; how Regions learn of them: settings",

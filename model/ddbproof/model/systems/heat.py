@@ -47,6 +47,7 @@ class State(msgspec.Struct, frozen=True):
 
 
 system = System("heat", "Splitting for heat", State, [heat], [partitions, instants])
+system.fast = False
 system.scope_in_words = [
     "the traffic of one table, observed before it is split; when a split begins and how long it takes is not in here",
     "an item is hot in the bucket that begins with it; how the split is carried out is shown by splits",

@@ -52,6 +52,7 @@ from ddbproof.model.systems._lease_state import (
 )
 
 system = System("lease", "The leader's lease", State, [lease], [instants])
+system.fast = False
 system.scope_in_words = [
     "three replicas; every reading of a clock lies within the error around an even clock of its process",
     "a promised epoch is on the disk before it is answered; grants are in memory only",

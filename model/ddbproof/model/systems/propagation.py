@@ -46,6 +46,7 @@ from ddbproof.model.systems._propagation_state import (
 )
 
 system = System("propagation", "Changes on their way to other Regions", State, [propagation], [versions])
+system.fast = False
 system.scope_in_words = [
     "any number of Regions, items, writes, outages; messages and confirmations are lost, doubled, late, out of order",
     "a transaction of two items takes effect in its Region at once: proved by transactions",

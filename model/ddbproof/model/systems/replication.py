@@ -46,6 +46,7 @@ from ddbproof.model.systems._replication_state import (
 )
 
 system = System("replication", "A replication group", State, [replication], [instants])
+system.fast = False
 system.scope_in_words = [
     "three replicas; a disk that has confirmed a write keeps it (replicas that lose their disks: membership)",
     "one leader in an epoch, which begins once: proved by lease",
