@@ -55,7 +55,7 @@ def test_covers_tell_the_shortest_way(capsys: Capture) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--system", "nosuch"], "there are backup, eventual"),
+        (["--system", "nosuch"], "there are archive, availability, backup"),
         (["--mutants", "--covers"], "one at a time"),
         (["--jobs", "0"], "begins at 1"),
     ],
