@@ -11,8 +11,8 @@ Views are built entry by entry. A replica may take over another's view at any ti
 one comes back from a disk, which is a replica of its own here.
 
 A client may be told 500 at any time before its answer, and it makes no difference to what was appended. A strong read
-takes its value and is answered in one step, some time after it began, and so is a refusal evaluated when its
-write began. Between a leader's look at the lease and its value no time passes here; `lease` says the same.
+takes its value and is answered in one step, some time after it began; a refusal is evaluated when its
+write comes in, and answered later. Between a leader's look at the lease and at the item no time passes here; `lease` says the same.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ def _may_be_leased(state: State, epoch: int, leased: bool) -> Any:
 
 
 @system.action
-def write(
+def receive(
     state: State,
     client: int,
     epoch: Annotated[int, EPOCH],

@@ -82,7 +82,7 @@ system.scopes.append(
             "entry": (1, 2),
             "replica": (1, 2),
             "commit.entry": (1,),
-            "commit.checksum": (11,),
+            "commit.checksum": (0, 11),
             "checksum": (11, 12),
         },
         within=lambda state: state.length <= 2,

@@ -234,7 +234,7 @@ def a_refusal_waits(state: State) -> Any:
 
 _PUT, _PUT_NEW, _ADD = Asked(False, 0, False, 1), Asked(True, 0, False, 2), Asked(False, 0, True, 1)
 _IF_ONE = Asked(True, 1, False, 3)
-_LEAD = ("write", "catch_up", "take", "acknowledge", "answer_write")
+_LEAD = ("receive", "catch_up", "take", "acknowledge", "answer_write")
 _READ = ("ask", "settle", "read_strongly")
 _PLAIN: dict[str, Any] = {
     "client": (1,),
@@ -311,7 +311,7 @@ system.scopes.extend(
         Scope(
             values={**_PLAIN, "strong": (False,), "take.committed": (0, 1)},
             within=_few(2),
-            actions=("write", "take", "acknowledge", "ask", "follow", "read_eventually", "fail"),
+            actions=("receive", "take", "acknowledge", "ask", "follow", "read_eventually", "fail"),
         ),
         # A leader is replaced by one that lacks what failed, or has it.
         Scope(
@@ -350,7 +350,7 @@ system.scopes.extend(
             values={
                 **_PLAIN,
                 "epoch": (0, 2),
-                "write.epoch": (0,),
+                "receive.epoch": (0,),
                 "take.epoch": (2,),
                 "acknowledge.epoch": (2,),
                 "begin.epoch": (1, 2),
