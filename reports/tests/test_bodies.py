@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ddbproof.reports.bodies import CHARACTERS_SHOWN, LINE_WIDTH, LINES_SHOWN, body
@@ -18,6 +18,11 @@ values = st.recursive(
 )
 
 
+# A machine that is busy elsewhere makes values slowly.
+unhurried = settings(suppress_health_check=[HealthCheck.too_slow])
+
+
+@unhurried
 @given(values)
 def test_what_is_shown_is_what_was_recorded(value: Any) -> None:
     """Only white space is another."""
@@ -25,6 +30,7 @@ def test_what_is_shown_is_what_was_recorded(value: Any) -> None:
     assert shown.note or json.loads(shown.text) == value
 
 
+@unhurried
 @given(values)
 def test_lines_are_broken_where_they_are_too_long(value: Any) -> None:
     """A longer line holds no more than one member."""

@@ -1,9 +1,9 @@
 """Units per second: bursts, what an on-demand table takes, warm throughput, and what one partition serves.
 
-Sources: CA-03 (up to 300 seconds of unused capacity are kept for bursts), CA-04 (a new on-demand table takes 4,000 write
-or 12,000 read units a second, later double its previous peak; beyond that within 30 minutes it may throttle), CA-05 (warm
-throughput only increases), PART-16 and PART-07 (a partition serves 3,000 read and 1,000 write units a second, were it for one
-item alone). How AWS counts is unpublished. We count by whole seconds and say what AWS leaves open: unused capacity is
+Sources: CA-03 (up to 300 seconds of unused capacity are kept for bursts), CA-04 (a new on-demand table takes 4,000
+write or 12,000 read units a second, later double its previous peak; beyond that within 30 minutes it may throttle),
+CA-05 (warm throughput only increases), PART-16 and PART-07 (a partition serves 3,000 read and 1,000 write units a second,
+were it for one item alone). How AWS counts is unpublished. We count by whole seconds and say what AWS leaves open: unused capacity is
 kept from the moment it is unused, and "previous" means before the present half hour of the table, counted from its
 creation.
 
@@ -36,7 +36,7 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
 
 
 class Demand(msgspec.Struct, frozen=True, gc=False):
-    """An on-demand table: what it takes at least, the most used in a second before this half hour and in it, and since when."""
+    """An on-demand table: what it takes at least, the most used in a second before this half hour and in it, its begin."""
 
     least: int
     previous_peak: int

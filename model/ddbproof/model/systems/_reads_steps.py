@@ -1,7 +1,7 @@
 """What clients of one Region see: writes with conditions, strong and eventual reads, while leaders come and go.
 
-The kernel is `kernel/reads.py`, over the records of `kernel/replication.py`. What `replication` and `lease` prove is taken as
-the rules of the world here, as guards of steps that only the adversary decides on: a later leader begins with
+The kernel is `kernel/reads.py`, over the records of `kernel/replication.py`. What `replication` and `lease` prove is taken
+as the rules of the world here, as guards of steps that only the adversary decides on: a later leader begins with
 everything committed; what a leader that is not the newest comes to commit, the newest has begun with; a replica
 believes committed only what some leader has committed; and a leader that has the lease is the newest. Beyond that anything
 goes. An epoch may begin with any first part of any earlier epoch's log, any number of leaders lead and take writes at
@@ -11,8 +11,8 @@ Views are built entry by entry. A replica may take over another's view at any ti
 one comes back from a disk, which is a replica of its own here.
 
 A client may be told 500 at any time before its answer, and it makes no difference to what was appended. A strong read
-takes its value and is answered in one step, some time after it began; a refusal is evaluated when its
-write comes in, and answered later. Between a leader's look at the lease and at the item no time passes here; `lease` says the same.
+takes its value and is answered in one step, some time after it began; a refusal is evaluated when its write comes
+in, and answered later. Between a leader's look at the lease and at the item no time passes here; `lease` says the same.
 """
 
 from __future__ import annotations

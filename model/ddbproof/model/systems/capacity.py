@@ -1,9 +1,11 @@
 """Units per second over time: a provisioned table's bucket, an on-demand table's peak, and a table's warm throughput.
 
-Sources: CA-03, CA-04, CA-05, PART-07, PART-16. The kernel is `kernel/capacity.py`. In each second any requests for any units
-come in; what an on-demand table refuses is written down. The three measures have nothing to do with each other. Ghosts: what was granted and spent altogether, and how much had been
-given up when the bucket was full last; what was used in each second, when the present half hour began, and in which second
-most was used, so far and before that; and the warm throughputs so far.
+Sources: CA-03, CA-04, CA-05, PART-07, PART-16. The kernel is `kernel/capacity.py`. In each second any requests for any
+units come in; what an on-demand table refuses is written down. The measures have nothing to do with each other.
+
+Ghosts: what was granted and spent altogether, and how much had been given up when the bucket was full last; what was
+used in each second, when the present half hour began, and in which second most was used, so far and before that;
+and the warm throughputs so far.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ system.fast = False
 system.scope_in_words = [
     "time in whole seconds; one table, its reads or its writes, and one partition",
     "that what is refused has no effect is shown by reads; what of a batch is handed back is the endpoint's",
-    "a half hour is one of the table's, counted from its creation: a peak counts as previous after half an hour at the latest",
+    "half hours are the table's, from its creation on: a peak counts as previous after half an hour at the latest",
 ]
 system.merged = ("instants.higher", "instants.lower")
 replace = msgspec.structs.replace
@@ -217,7 +219,7 @@ def SAFE_five_minutes_are_kept(state: State) -> Iterator[Any]:
 
 @system.safe("CA-04")
 def SAFE_up_to_double_the_peak(state: State) -> Iterator[Any]:
-    """Never more than what a new table takes or double a previous peak; and never refused up to double one half an hour old."""
+    """No more than a new table takes or double a previous peak; nothing refused up to double one half an hour old."""
     now_used, previous = state.used[state.now], state.used[state.previous_at]
     yield either(
         now_used <= 4_000,

@@ -441,7 +441,7 @@ def _in_export(state: State, part: Part, export: int) -> Any:
 
 @system.safe("EX-04")
 def SAFE_the_next_export_completes_it(state: State) -> Iterator[Any]:
-    """If a part of a transaction is in an export, the other is not in one before the last, nor after the next; none twice."""
+    """If a part of a transaction is in an export, the other is there by the next at the latest; no part is in two."""
 
     def is_near(transaction: int, export: int, other: int) -> Any:
         record = state.transactions[transaction]

@@ -1,8 +1,8 @@
 """A hot partition is split, and what comes of it is split again, until one item is left or the heat is spread.
 
-Sources: PART-08, PART-09, PART-11, PART-16. The kernel is `kernel/heat.py`, with ranges as in `kernel/partitions.py`. Traffic is
-observed first; then the partition is searched and split, and so is any of the two, over and over. Ghosts: how
-hot all buckets before each are together, and the last split that was made: of which buckets, and where.
+Sources: PART-08, PART-09, PART-11, PART-16. The kernel is `kernel/heat.py`, with ranges as in `kernel/partitions.py`.
+Traffic is observed first; then the partition is searched and split, and so is any of the two, over and over. Ghosts:
+how hot all buckets before each are together, and the last split that was made: of which buckets, and where.
 """
 
 from __future__ import annotations
