@@ -11,11 +11,13 @@ A run is (commit, seed, options); nothing else comes into it.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import msgspec
 
 from ddbproof.reference_impl.replication.entries import Member
 from ddbproof.reference_impl.replication.partition_map import MAP_KEY, METADATA_GROUP, decoded, encoded
+from ddbproof.reference_impl.replication.replica import Replica
 from ddbproof.reference_impl.replication.state import first_affairs
 from ddbproof.reference_impl.simulation.archive import differences
 from ddbproof.reference_impl.simulation.checks import judge
@@ -179,7 +181,7 @@ class Run:
     def _busy(self) -> bool:
         return any(client.busy for client in self.clients)
 
-    def _group_converged(self, replicas: list) -> bool:  # type: ignore[type-arg]
+    def _group_converged(self, replicas: Sequence[Replica]) -> bool:
         leaders = [it for it in replicas if it.leading is not None]
         if len(leaders) != 1:
             return False
@@ -191,8 +193,8 @@ class Run:
             affairs.parent is None
             and not affairs.group.changing
             and len(replicas) == len(mine) == ZONES
-            and all(it.state is not None for it in mine)
-            and len({(it.record.committed, it.record.length, it.state.applied) for it in mine}) == 1
+            and len({(it.record.committed, it.record.length, it.standing().applied) for it in mine}) == 1
+            and all(it.standing().full for it in mine)
             and leader.record.committed == leader.record.length
         )
 
