@@ -45,7 +45,9 @@ format: $(READY) ## let ruff format and sort
 
 bench: $(READY) ## measurements
 	@$(BIN)/python bench/kernels.py
+	@$(BIN)/python bench/simulation.py
 	@$(BIN)/python bench/endpoint.py
+	@$(BIN)/python bench/endpoint.py --growth
 
 bench-histories: $(READY) ## measurements of the history checkers
 	@$(BIN)/python bench/histories.py

@@ -1,25 +1,29 @@
-"""What a request costs the reference endpoint, beside moto in the same run.
+"""What a request costs the reference endpoint, with three replicas of everything, beside other endpoints in the same run.
 
-    make bench
+    make bench                                     all targets that are installed
+    .venv/bin/python bench/endpoint.py dynoxide    the reference and those that are named
+    .venv/bin/python bench/endpoint.py --growth    the reference alone, by items and by partitions
 
-Starts the endpoint, and moto where it is installed (`ddbproof targets install moto`), and sends both the
-same requests over one kept-alive connection: PutItem of a 1 KB item, PutItem with a condition, and a
-strongly consistent GetItem, over 1,000 keys. The figure is CPU time of the server process a request, taken
-from the operating system, minimum of three rounds; the servers take turns, so the ratios hold even where
-the machine is busy. Linux only. Nothing is asserted: figures are for reading.
+All servers are alive at once and take turns with the same requests over kept-alive connections: PutItem of a 1 KB item, PutItem
+with a condition that holds, and a strongly consistent GetItem, over 1,000 keys. The figure is CPU time of the server's
+processes a request, taken from the operating system, the least of three rounds; so the ratios hold even where
+the machine is busy. Latencies are what this client saw, and it shares the machine. `reference, recording` notes
+every durable step for replay. Linux only. Nothing is asserted: figures are for reading.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import http.client
 import json
 import os
 import platform
+import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ddbproof.conformance.targets import open_target
@@ -27,136 +31,237 @@ from ddbproof.conformance.targets.errors import TargetError
 
 REQUESTS = 3_000
 ROUNDS = 3
+CONNECTIONS = (1, 8, 64)
+KEYS = 1_000
+PEERS = ("dynoxide", "dynalite", "dynamodb-local", "extenddb", "moto")
 AUTHORIZATION = (
     "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260101/us-east-1/dynamodb/aws4_request, "
     "SignedHeaders=host;x-amz-date, Signature=0"
 )
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+TABLE = {
+    "TableName": "bench",
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+    "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+    "BillingMode": "PAY_PER_REQUEST",
+}
+
+Request = tuple[str, dict[str, object]]
 
 
-class Connection:
-    """One kept-alive connection that speaks just enough of the protocol."""
+class Server(NamedTuple):
+    """A server, its processes, and where it listens."""
 
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        assert parts.hostname
-        assert parts.port
-        self._http = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
-
-    def call(self, operation: str, body: bytes) -> None:
-        headers = {
-            "X-Amz-Target": f"DynamoDB_20120810.{operation}",
-            "Content-Type": "application/x-amz-json-1.0",
-            "X-Amz-Date": "20260101T000000Z",
-            "Authorization": AUTHORIZATION,
-        }
-        self._http.request("POST", "/", body, headers)
-        answer = self._http.getresponse()
-        text = answer.read()
-        if answer.status != 200:
-            raise SystemExit(f"{operation} failed with {answer.status}: {text[:300]!r}")
+    pids: frozenset[int]
+    host: str
+    port: int
 
 
-def put(number: int) -> tuple[str, bytes]:
-    item = {"pk": {"S": f"key-{number % 1000}"}, "n": {"N": str(number)}, "v": {"S": "x" * 1000}}
-    return "PutItem", json.dumps({"TableName": "bench", "Item": item}).encode()
+class Figures(NamedTuple):
+    """One round: CPU microseconds a request, and latencies in milliseconds."""
+
+    cpu: float
+    median: float
+    slowest: float
 
 
-def conditional_put(number: int) -> tuple[str, bytes]:
-    operation, body = put(number)
-    request = json.loads(body) | {
+def put(number: int) -> Request:
+    item = {"pk": {"S": f"key-{number % KEYS}"}, "n": {"N": str(number)}, "v": {"S": "x" * 1000}}
+    return "PutItem", {"TableName": "bench", "Item": item}
+
+
+def conditional_put(number: int) -> Request:
+    operation, request = put(number)
+    return operation, request | {
         "ConditionExpression": "attribute_not_exists(#n) OR #n < :n",
         "ExpressionAttributeNames": {"#n": "n"},
         "ExpressionAttributeValues": {":n": {"N": str(number + 1_000_000_000)}},
     }
-    return operation, json.dumps(request).encode()
 
 
-def get(number: int) -> tuple[str, bytes]:
-    key = {"pk": {"S": f"key-{number % 1000}"}}
-    return "GetItem", json.dumps({"TableName": "bench", "Key": key, "ConsistentRead": True}).encode()
+def get(number: int) -> Request:
+    key = {"pk": {"S": f"key-{number % KEYS}"}}
+    return "GetItem", {"TableName": "bench", "Key": key, "ConsistentRead": True}
 
 
-WORK: dict[str, Callable[[int], tuple[str, bytes]]] = {
+WORK: dict[str, Callable[[int], Request]] = {
     "PutItem 1 KB": put,
     "conditional PutItem 1 KB": conditional_put,
     "GetItem 1 KB": get,
 }
 
 
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
+def cpu_seconds(pids: frozenset[int]) -> float:
+    """User and system time of processes so far."""
+    total = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / TICKS_A_SECOND
 
 
-def children() -> set[int]:
-    """The processes that this one has started."""
-    return {
-        int(pid)
-        for listing in Path("/proc/self/task").glob("*/children")
-        for pid in listing.read_text().split()
+def children(pid: str = "self") -> set[int]:
+    """The processes that one has started, with all that those have."""
+    own = {
+        int(it)
+        for listing in Path(f"/proc/{pid}/task").glob("*/children")
+        for it in listing.read_text().split()
     }
+    return own.union(*(children(str(it)) for it in own))
 
 
-def measure(connection: Connection, pid: int, make: Callable[[int], tuple[str, bytes]]) -> float:
-    """CPU microseconds a request in one round."""
-    requests = [make(number) for number in range(REQUESTS)]
-    before = cpu_seconds(pid)
-    for operation, body in requests:
-        connection.call(operation, body)
-    return (cpu_seconds(pid) - before) / REQUESTS * 1e6
+def framed(server: Server, operation: str, request: dict[str, object]) -> bytes:
+    """A request as it goes over the wire."""
+    body = json.dumps(request).encode()
+    head = (
+        f"POST / HTTP/1.1\r\nHost: {server.host}:{server.port}\r\nX-Amz-Target: DynamoDB_20120810.{operation}\r\n"
+        f"Content-Type: application/x-amz-json-1.0\r\nX-Amz-Date: 20260101T000000Z\r\n"
+        f"Authorization: {AUTHORIZATION}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+async def answer(reader: asyncio.StreamReader) -> bytes:
+    """One answer's body; ends the program if it is an error."""
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    if b"transfer-encoding: chunked" in head:
+        body = b""
+        while size := int(await reader.readline(), 16):
+            body += await reader.readexactly(size)
+            await reader.readline()
+        await reader.readline()
+    else:
+        body = await reader.readexactly(int(head.partition(b"content-length:")[2].split(b"\r\n")[0]))
+    if head.split(b" ", 2)[1] != b"200":
+        raise SystemExit(f"a request failed: {head[:30]!r} {body[:300]!r}")
+    return body
+
+
+async def send_all(server: Server, requests: list[bytes], connections: int) -> list[float]:
+    """Send requests over so many connections; returns how long each took, in seconds."""
+    waiting, taken = iter(requests), []
+
+    async def one() -> None:
+        reader, writer = await asyncio.open_connection(server.host, server.port)
+        for request in waiting:
+            started = time.perf_counter()
+            writer.write(request)
+            await answer(reader)
+            taken.append(time.perf_counter() - started)
+        writer.close()
+
+    await asyncio.gather(*(one() for _ in range(connections)))
+    return taken
+
+
+def measure(server: Server, make: Callable[[int], Request], connections: int, first: int = 0) -> Figures:
+    """One round."""
+    requests = [framed(server, *make(first + number)) for number in range(REQUESTS)]
+    before = cpu_seconds(server.pids)
+    taken = asyncio.run(send_all(server, requests, connections))
+    cpu = (cpu_seconds(server.pids) - before) / REQUESTS * 1e6
+    return Figures(cpu, statistics.median(taken) * 1e3, sorted(taken)[len(taken) * 99 // 100] * 1e3)
+
+
+def started(stack: contextlib.ExitStack, name: str, *options: str) -> Server | None:
+    """Start a server with a table; None, with the reason, if it is not here."""
+    before = children()
+    try:
+        target = stack.enter_context(open_target(name, serve_options=options))
+    except TargetError as error:
+        sys.stdout.write(f"{name}: left out ({error})\n")
+        return None
+    parts = urlsplit(target.endpoints["us-east-1"])
+    assert parts.hostname
+    assert parts.port
+    server = Server(frozenset(children() - before), parts.hostname, parts.port)
+    asyncio.run(send_all(server, [framed(server, "CreateTable", dict(TABLE))], 1))
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(SystemExit):
+            asyncio.run(send_all(server, [framed(server, *get(0))], 1))
+            return server
+        time.sleep(0.2)
+    raise SystemExit(f"the table of {name} does not become active")
 
 
 @contextlib.contextmanager
-def servers() -> Iterator[dict[str, tuple[Connection, int]]]:
-    """The servers that are here, by name, with a table each."""
+def servers(peers: tuple[str, ...]) -> Iterator[dict[str, Server]]:
+    """The servers that are here, by name."""
     with contextlib.ExitStack() as stack:
-        found = {}
-        for name in ("reference", "moto"):
-            before = children()
-            try:
-                target = stack.enter_context(open_target(name))
-            except TargetError as error:
-                sys.stdout.write(f"{name}: left out ({error})\n")
-                continue
-            (pid,) = children() - before
-            connection = Connection(target.endpoints["us-east-1"])
-            connection.call(
-                "CreateTable",
-                json.dumps(
-                    {
-                        "TableName": "bench",
-                        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-                        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
-                        "BillingMode": "PAY_PER_REQUEST",
-                    }
-                ).encode(),
-            )
-            found[name] = (connection, pid)
-        yield found
+        found = {"reference": started(stack, "reference")}
+        found["reference, recording"] = started(stack, "reference", "--record-steps")
+        found |= {name: started(stack, name) for name in peers}
+        yield {name: server for name, server in found.items() if server is not None}
+
+
+def compare(peers: tuple[str, ...]) -> None:
+    """The reference beside the others."""
+    with servers(peers) as running:
+        best: dict[tuple[int, str, str], list[Figures]] = {}
+        for round_number in range(ROUNDS):
+            for connections in CONNECTIONS:
+                for work, make in WORK.items():
+                    for name, server in running.items():
+                        figures = measure(server, make, connections)
+                        best.setdefault((connections, work, name), []).append(figures)
+            sys.stdout.write(f"round {round_number + 1} of {ROUNDS} done\n")
+            sys.stdout.flush()
+    for connections in CONNECTIONS:
+        sys.stdout.write(
+            f"\n{connections} connections: CPU microseconds a request (reference's share of it), p50/p99 in ms\n"
+        )
+        for name in running:
+            cells = []
+            for work in WORK:
+                ours = min(it.cpu for it in best[connections, work, "reference"])
+                rounds = best[connections, work, name]
+                cpu, one = min(it.cpu for it in rounds), min(rounds, key=lambda it: it.median)
+                share = f"({ours / cpu:.2f})" if cpu else "-"
+                cells.append(f"{cpu:8.0f} {share:6} {one.median:7.2f}/{one.slowest:7.2f}")
+            sys.stdout.write(f"{name:22}" + "  |".join(cells) + "\n")
+        sys.stdout.write(f"{'':22}" + "".join(f"{work:>33}" for work in WORK) + "\n")
+
+
+def growth() -> None:
+    """The reference alone: what a request costs with many items, and with many partitions."""
+    sys.stdout.write("CPU microseconds a request, 8 connections\n")
+    with contextlib.ExitStack() as stack:
+        server = started(stack, "reference")
+        assert server is not None
+        filled = 0
+        for items in (1_000, 10_000, 100_000, 1_000_000):
+            more = [
+                framed(server, "PutItem", {"TableName": "bench", "Item": {"pk": {"S": f"more-{number}"}}})
+                for number in range(filled, items)
+            ]
+            asyncio.run(send_all(server, more, 8))
+            filled = items
+            row = [min(measure(server, make, 8).cpu for _ in range(ROUNDS)) for make in WORK.values()]
+            sys.stdout.write(f"{items:>9} items      " + "".join(f"{it:12.0f}" for it in row) + "\n")
+            sys.stdout.flush()
+    for partitions in (1, 4, 16, 64, 256):
+        with contextlib.ExitStack() as stack:
+            server = started(stack, "reference", "--partitions", str(partitions))
+            assert server is not None
+            row = [min(measure(server, make, 8).cpu for _ in range(ROUNDS)) for make in WORK.values()]
+            sys.stdout.write(f"{partitions:>9} partitions " + "".join(f"{it:12.0f}" for it in row) + "\n")
+            sys.stdout.flush()
+    sys.stdout.write(f"{'':21}" + "".join(f"{work.split()[0]:>12}" for work in WORK) + "\n")
 
 
 def main() -> None:
     """Measure and print a table."""
     if not sys.platform.startswith("linux"):
         raise SystemExit("bench reads CPU times from /proc, which only Linux has")
-    started = time.monotonic()
-    with servers() as running:
-        best = {(work, name): float("inf") for work in WORK for name in running}
-        for round_number in range(ROUNDS):
-            for work, make in WORK.items():
-                for name, (connection, pid) in running.items():
-                    best[work, name] = min(best[work, name], measure(connection, pid, make))
-            sys.stdout.write(f"round {round_number + 1} of {ROUNDS} done\n")
-        names = list(running)
-        sys.stdout.write(f"\nCPU microseconds a request, Python {platform.python_version()}, 1 connection\n")
-        sys.stdout.write(f"{'':26}" + "".join(f"{name:>12}" for name in names) + f"{'ratio':>9}\n")
-        for work in WORK:
-            figures = [best[work, name] for name in names]
-            ratio = f"{figures[0] / figures[1]:9.2f}" if len(figures) > 1 else "        -"
-            sys.stdout.write(f"{work:26}" + "".join(f"{it:12.0f}" for it in figures) + ratio + "\n")
-    sys.stdout.write(f"{time.monotonic() - started:.0f} seconds in all\n")
+    began = time.monotonic()
+    sys.stdout.write(f"Python {platform.python_version()}\n")
+    arguments = sys.argv[1:]
+    if arguments == ["--growth"]:
+        growth()
+    else:
+        compare(tuple(arguments) or PEERS)
+    sys.stdout.write(f"{time.monotonic() - began:.0f} seconds in all\n")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 from ddbproof.model.kernel.refusal import NotAllowed
 from ddbproof.model.kernel.versions import Version
-from ddbproof.reference_impl.cluster.table_store import SingleLogTable
+from ddbproof.reference_impl.cluster.table_store import PartitionedTable
 from ddbproof.reference_impl.storage.history import History
 from ddbproof.reference_impl.storage.items import Fold
 
@@ -35,29 +35,29 @@ def _restore_off_by_one_second() -> Any:
 
 def _tombstone_ignored() -> Any:
     """A write that arrives late brings a deleted item back."""
-    right = SingleLogTable.receive
+    right = PartitionedTable.receive
 
-    def wrong(self: SingleLogTable, key: bytes, item: bytes | None, *rest: Any) -> bool:
+    def wrong(self: PartitionedTable, key: bytes, item: bytes | None, *rest: Any) -> bool:
         if item is not None:
-            self.fold.tombstones.pop(key, None)
+            self.groups.serving(key).state.fold.tombstones.pop(key, None)
         return right(self, key, item, *rest)
 
-    return patch.object(SingleLogTable, "receive", wrong)
+    return patch.object(PartitionedTable, "receive", wrong)
 
 
 def _applies_by_arrival() -> Any:
     """What arrives replaces what is there, however old it is."""
-    right = SingleLogTable.receive
+    right = PartitionedTable.receive
 
     def wrong(
-        self: SingleLogTable, key: bytes, item: bytes | None, size: int, version: Version, now: int
+        self: PartitionedTable, key: bytes, item: bytes | None, size: int, version: Version, now: int
     ) -> bool:
-        stored = self.fold.version_of(key)
+        stored = self.groups.serving(key).state.fold.version_of(key)
         if stored is not None:
             version = Version(stored.timestamp_milliseconds, version.region_number, stored.counter + 1)
         return right(self, key, item, size, version, now)
 
-    return patch.object(SingleLogTable, "receive", wrong)
+    return patch.object(PartitionedTable, "receive", wrong)
 
 
 def _backup_shares_items() -> Any:
@@ -71,12 +71,12 @@ def _backup_shares_items() -> Any:
 
 def _drops_deletes() -> Any:
     """Deletions do not reach other Regions."""
-    right = SingleLogTable.receive
+    right = PartitionedTable.receive
 
-    def wrong(self: SingleLogTable, key: bytes, item: bytes | None, *rest: Any) -> bool:
+    def wrong(self: PartitionedTable, key: bytes, item: bytes | None, *rest: Any) -> bool:
         return item is not None and right(self, key, item, *rest)
 
-    return patch.object(SingleLogTable, "receive", wrong)
+    return patch.object(PartitionedTable, "receive", wrong)
 
 
 FAULTS: dict[str, Callable[[], Any]] = {

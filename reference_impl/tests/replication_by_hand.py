@@ -46,6 +46,8 @@ class _File:
 class HandDisk:
     """A disk that is done when the test says so."""
 
+    mirrors = False
+
     def __init__(self) -> None:
         self.file = _File()
         self.next: _File | None = None
@@ -89,6 +91,7 @@ class HandEnvironment:
     def __init__(self, world: World, node: int, timing: Timing) -> None:
         self.world = world
         self.node = node
+        self.recording = True
         self.timing = timing
         self.random = random.Random(node)
         self.clock_offset = 0

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddbproof.reference_impl.cluster.clock import Clock
-from ddbproof.reference_impl.cluster.network import Network
-from ddbproof.reference_impl.cluster.scheduler import Scheduler
+from ddbproof.reference_impl.cluster.cluster import Cluster
 from ddbproof.reference_impl.control.interface import PREFIX, ControlInterface
 from ddbproof.reference_impl.options import EndpointOptions
 
@@ -26,8 +25,9 @@ class Control:
     def __init__(self) -> None:
         self.clock = Clock(frozen_at_milliseconds=NOW_SECONDS * 1000)
         options = EndpointOptions(seed=7)
-        self.network = Network(options.regions, Scheduler(), self.clock)
-        self.interface = ControlInterface(self.clock, self.network, options, TOKEN)
+        self.cluster = Cluster(options, self.clock)
+        self.network = self.cluster.network
+        self.interface = ControlInterface(self.clock, self.cluster, options, TOKEN)
 
     def ask(
         self,
@@ -128,7 +128,7 @@ def test_this_machine_has_several_addresses(control: Control, peer: str) -> None
 
 def test_an_unknown_command_names_the_known_ones(control: Control) -> None:
     """So that the interface explains itself."""
-    for method, name in (("GET", "faults"), ("DELETE", "clock"), ("POST", "state"), ("GET", "")):
+    for method, name in (("PUT", "faults"), ("DELETE", "clock"), ("POST", "state"), ("GET", "")):
         status, answer = control.ask(method, name)
         assert status == 404
         assert "POST /_ddbproof/clock" in answer["hint"]
@@ -163,21 +163,87 @@ def test_any_request_with_the_token_is_answered(method: str, name: str, raw: byt
 
 
 def test_a_region_can_be_cut_off_and_healed(control: Control) -> None:
-    """Both answer with what is cut off; the state shows it too."""
-    isolated = {"isolated": ["eu-west-1"], "waiting_changes": 0}
-    assert control.ask("POST", "faults", {"isolate": "eu-west-1"}) == (200, isolated)
-    assert control.ask("GET", "state")[1]["faults"] == isolated
-    healed = control.ask("POST", "faults", {"heal": "eu-west-1"})
-    assert healed == (200, {"isolated": [], "waiting_changes": 0})
+    """Both answer with what is broken; the state shows it too."""
+    status, broken = control.ask("POST", "faults", {"isolate": "eu-west-1"})
+    assert (status, broken["isolated"], broken["waiting_changes"]) == (200, ["eu-west-1"], 0)
+    assert control.ask("GET", "state")[1]["faults"] == broken
+    assert control.ask("POST", "faults", {"heal": "eu-west-1"})[1]["isolated"] == []
+
+
+FAULTS: list[dict[str, Any]] = [
+    {"zone_down": "us-east-1a"},
+    {"zone_up": "us-east-1a"},
+    {"isolate_zone": "eu-west-1b"},
+    {"heal_zone": "eu-west-1b"},
+    {"cut_link": "us-east-1a", "to": "us-east-1b"},
+    {"crash": "us-east-1a-1"},
+    {"crash": "us-east-1a-2", "disk": "lost"},
+    {"start": "us-east-1a-1"},
+    {"fill_disk": "us-east-1b-1"},
+    {"slow_disk": "us-east-1c-1", "milliseconds": 50},
+    {"mend_disk": "us-east-1c-1"},
+    {"jump_clock": "us-east-1c-1", "milliseconds": -5000},
+    {"messages": "us-east-1", "lost": 0.1, "doubled": 0.5, "delay_milliseconds": [0, 50]},
+    {"mend": "us-east-1"},
+]
+
+
+@pytest.mark.parametrize("content", FAULTS, ids=lambda content: "-".join(map(str, content)))
+def test_every_fault_is_an_event_in_the_record(control: Control, content: dict[str, Any]) -> None:
+    """What was done, where and when."""
+    assert control.ask("POST", "faults", content)[0] == 200
+    status, record = control.ask("GET", "faults")
+    (event,) = record["events"]
+    assert (status, event["at"]) == (200, NOW_SECONDS)
+    assert event["fault"] == next(iter(content))
+    assert event["region"] in next(iter(content.values()))
 
 
 @pytest.mark.parametrize(
     "content",
-    [{}, {"isolate": "mars-1"}, {"isolate": 7}, {"isolate": "eu-west-1", "heal": "eu-west-1"}, {"x": 1}],
+    [
+        {},
+        {"isolate": "mars-1"},
+        {"isolate": 7},
+        {"isolate": "eu-west-1", "heal": "eu-west-1"},
+        {"x": 1},
+        {"zone_down": "us-east-1d"},
+        {"zone_down": "us-east-1"},
+        {"zone_down": "us-east-1a", "disk": "lost"},
+        {"crash": "us-east-1a-9"},
+        {"crash": "us-east-1a-1", "disk": "eaten"},
+        {"crash": "us-east-1a-1", "disk": 1},
+        {"cut_link": "us-east-1a"},
+        {"cut_link": "us-east-1a", "to": "us-east-1x"},
+        {"slow_disk": "us-east-1a-1"},
+        {"slow_disk": "us-east-1a-1", "milliseconds": 10**9},
+        {"slow_disk": "us-east-1a-1", "milliseconds": True},
+        {"messages": "us-east-1", "lost": 2},
+        {"messages": "us-east-1", "delay_milliseconds": [5, 1]},
+        {"messages": "us-east-1", "delay_milliseconds": 5},
+        {"messages": "mars-1", "lost": 1},
+        {"split": "no-such-table"},
+        {"split": "no-such-table", "region": "mars-1"},
+        {"mend": "everything"},
+    ],
+    ids=str,
 )
 def test_a_fault_that_does_not_exist_is_refused_with_a_hint(control: Control, content: Any) -> None:
-    """Nothing is cut off by mistake."""
+    """Nothing is broken by mistake, and nothing is noted."""
+    before = control.ask("GET", "state")[1]["faults"]
     status, answer = control.ask("POST", "faults", content)
     assert status == 400
     assert answer["hint"]
-    assert control.network.isolated == []
+    assert control.ask("GET", "state")[1]["faults"] == before
+    assert control.ask("GET", "faults")[1]["events"] == []
+
+
+def test_the_topology_of_an_endpoint_without_tables_is_empty(control: Control) -> None:
+    """By Region."""
+    assert control.ask("GET", "topology")[1]["us-east-1"] == {}
+
+
+def test_nothing_is_replayed_that_was_not_recorded(control: Control) -> None:
+    """The refusal says how to record."""
+    status, answer = control.ask("GET", "replay")
+    assert (status, "--record-steps" in answer["hint"]) == (400, True)

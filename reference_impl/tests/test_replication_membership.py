@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from replication_by_hand import GROUP, LEASE_IS_OVER, TICK, TRIO, World, record_of
 
 from ddbproof.model.kernel import lease
@@ -81,7 +82,9 @@ def test_a_log_replica_serves_nothing_and_does_not_lead() -> None:
 def test_a_member_is_not_replaced_while_another_lacks_items_that_logs_may_be_without() -> None:
     """REP-12: nobody would be left but the leader to have them."""
     world = busy()
-    world.replica(2).saved.applied = world.leading(1).followers[12].applied = 0
+    follower = world.replica(2)
+    follower.saved = msgspec.structs.replace(follower.saved, applied=0)
+    world.leading(1).followers[12].applied = 0
     world.stalled = {2}
     world.pass_time(10_000, 1, 2)
     assert GROUP not in world.nodes[6].replicas

@@ -7,11 +7,11 @@ from replication_by_hand import GROUP, TRIO, World, synchronize, writes
 from ddbproof.model.kernel.replication import Leader, Replica
 from ddbproof.reference_impl.replication.entries import Opened, SplitBegun
 from ddbproof.reference_impl.replication.state import GroupState, first_affairs
+from ddbproof.reference_impl.replication.trace import Step
 from ddbproof.reference_impl.simulation.campaign import EVENTS
 from ddbproof.reference_impl.simulation.events import counted
 from ddbproof.reference_impl.simulation.options import drawn
 from ddbproof.reference_impl.simulation.run import Run
-from ddbproof.reference_impl.simulation.trace import Step
 
 
 def started(epoch: int, leader: int, base: int = 3) -> Step:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from copy import copy
 from functools import cache
 from typing import Any
 
@@ -13,11 +11,11 @@ import pytest
 
 from ddbproof.model.kernel.replication import Replica
 from ddbproof.reference_impl.replication.entries import Write
+from ddbproof.reference_impl.replication.trace import Step
 from ddbproof.reference_impl.simulation.disk import SimulatedDisk
 from ddbproof.reference_impl.simulation.options import drawn
 from ddbproof.reference_impl.simulation.replay import Replayed, problems, replay_all
 from ddbproof.reference_impl.simulation.run import Run
-from ddbproof.reference_impl.simulation.trace import Step
 
 change = msgspec.structs.replace
 
@@ -223,16 +221,3 @@ def test_a_group_that_nobody_founded_is_refused() -> None:
     """A record that begins in the middle is none."""
     trace = [step for step in recorded(3) if step.group == 1 and step.action != "found"]
     assert found_wrong(trace).problem == "nobody founded the group"
-
-
-@pytest.mark.slow
-def test_replay_is_linear_and_fast() -> None:
-    """20,000 steps a second, however long the run."""
-    rates = []
-    for operations in (1_000, 8_000):
-        trace = [copy(step) for step in recorded(11, operations)]
-        began = time.process_time()
-        steps = sum(one.steps for one in replay_all(trace))
-        rates.append(steps / (time.process_time() - began))
-    assert min(rates) > 20_000
-    assert rates[1] > rates[0] / 2

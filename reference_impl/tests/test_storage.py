@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +12,8 @@ from ddbproof.model.kernel.backup import BEGINNING, Cut
 from ddbproof.model.kernel.instants import MILLISECONDS_A_DAY as DAY
 from ddbproof.model.kernel.recovery import OFF, Recovery, enable, is_restorable, turn_on
 from ddbproof.model.kernel.refusal import NotAllowed
-from ddbproof.model.kernel.versions import Version
-from ddbproof.reference_impl.cluster.table_store import SingleLogTable
+from ddbproof.model.kernel.versions import Version, first_version, next_version
+from ddbproof.reference_impl.cluster.feed import Feed
 from ddbproof.reference_impl.errors import InvariantError
 from ddbproof.reference_impl.storage.history import TIDY_EVERY, History
 from ddbproof.reference_impl.storage.items import Fold
@@ -21,23 +23,42 @@ keys = st.sampled_from([b"a", b"b", b"c"])
 writes = st.lists(st.tuples(keys, st.none() | st.binary(max_size=3), st.integers(0, 3)), max_size=30)
 
 
+class Fed:
+    """A history that is fed with writes of one Region, as a table's partitions feed it."""
+
+    def __init__(self, history: History, tidy: Callable[[int], None] = lambda _: None) -> None:
+        self.now = 0
+        self.feed = Feed(history, 0, lambda: self.now, tidy=tidy)
+
+    @property
+    def fold(self) -> Fold:
+        return self.feed.fold
+
+    def write(self, key: bytes, item: bytes | None, size_bytes: int, now: int) -> None:
+        self.now = now
+        stored = self.fold.version_of(key)
+        if item is not None or self.fold.items.get(key) is not None:
+            version = first_version(now, 0) if stored is None else next_version(stored, now, 0)
+            self.feed.take(Entry(key, item, 0 if item is None else size_bytes, version, now))
+
+
 def contents(fold: Fold) -> dict[bytes, bytes]:
     return {key: image.item for key, image in fold.items.range(b"", None)}
 
 
 def written(
     steps: list[tuple[bytes, bytes | None, int]],
-) -> tuple[SingleLogTable, History, list[dict[bytes, bytes]]]:
+) -> tuple[Fed, History, list[dict[bytes, bytes]]]:
     """A table after the writes, its history, and the contents after each entry of its log."""
     history = History()
-    table = SingleLogTable(history, 0, lambda _: None)
+    table = Fed(history)
     states: list[dict[bytes, bytes]] = [{}]
     now = 0
     for key, item, pause in steps:
         now += pause
-        length = table.log_length
+        length = len(history)
         table.write(key, item, len(item or b""), now)
-        if table.log_length > length:
+        if len(history) > length:
             states.append(contents(table.fold))
     return table, history, states
 
@@ -90,7 +111,7 @@ class Tidied:
 
     def __init__(self, settings: Recovery = OFF) -> None:
         self.history = History()
-        self.table = SingleLogTable(self.history, 0, lambda _: None)
+        self.table = Fed(self.history)
         self.now = 10 * DAY
         self.settings = settings
         self.backups: dict[Cut, dict[bytes, bytes]] = {}
@@ -136,7 +157,7 @@ def test_backups_and_legal_restores_outlive_whatever_is_forgotten(
 def test_a_log_that_nobody_needs_is_forgotten() -> None:
     """Without recovery and backups what is left does not grow with what was written."""
     history = History()
-    table = SingleLogTable(history, 0, lambda _: None, tidy=lambda now: history.tidy(OFF, (), now))
+    table = Fed(history, lambda now: history.tidy(OFF, (), now))
     for number in range(20 * TIDY_EVERY):
         table.write(b"k%d" % (number % 7), b"x", 1, number)
     assert len(history) == 20 * TIDY_EVERY
@@ -150,7 +171,7 @@ def test_a_log_that_nobody_needs_is_forgotten() -> None:
 def test_what_recovery_may_ask_for_is_kept(settings: Recovery, trimmed: int) -> None:
     """PI-08: one entry at the end of each of nine days; those before the window are folded, no other."""
     history = History()
-    table = SingleLogTable(history, 0, lambda _: None)
+    table = Fed(history)
     for day in range(1, 10):
         table.write(b"k", str(day).encode(), 1, day * DAY - 1)
     history.tidy(settings, (), 10 * DAY)
@@ -220,12 +241,3 @@ def test_instants_never_run_backwards_along_a_log() -> None:
     history.append(entry(1, instant=5))
     with pytest.raises(NotAllowed):
         history.append(entry(2, instant=4))
-
-
-def test_an_older_write_that_arrives_after_a_deletion_does_not_bring_the_item_back() -> None:
-    """ME-18: the tombstone's version decides, not the order of arrival."""
-    table = SingleLogTable(History(), 0, lambda _: None)
-    assert table.receive(b"k", b"old", 3, Version(1, 0), 10)
-    assert table.receive(b"k", None, 0, Version(5, 0), 11)
-    assert not table.receive(b"k", b"late", 4, Version(3, 1), 12)
-    assert table.read(b"k", consistent=True) is None

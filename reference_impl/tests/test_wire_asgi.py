@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from ddbproof.reference_impl.cluster.clock import Clock
-from ddbproof.reference_impl.cluster.network import Network
-from ddbproof.reference_impl.cluster.scheduler import Scheduler
+from ddbproof.reference_impl.cluster.cluster import Cluster
 from ddbproof.reference_impl.context import CallContext
 from ddbproof.reference_impl.control.interface import ControlInterface
 from ddbproof.reference_impl.options import EndpointOptions
@@ -41,9 +40,9 @@ class Exchange:
     def __init__(self, messages: Iterable[dict[str, Any]], **scope: Any) -> None:
         clock = Clock(frozen_at_milliseconds=1_800_000_000_000)
         options = EndpointOptions()
-        network = Network(options.regions, Scheduler(), clock)
+        cluster = Cluster(options, clock)
         app = application(
-            Gateway(Echo(), options, clock), ControlInterface(clock, network, options, "t" * 20)
+            Gateway(Echo(), options, clock), ControlInterface(clock, cluster, options, "t" * 20)
         )
         self.sent: list[dict[str, Any]] = []
         self.read = 0

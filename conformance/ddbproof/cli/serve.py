@@ -9,7 +9,7 @@ import secrets
 import sys
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ddbproof.reference_impl.options import AccessKey
     from ddbproof.reference_impl.server import Listening
 
+MOST_PARTITIONS = 1_000
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+\Z")
 _ACCOUNT = re.compile(r"[0-9]{12}\Z")
 _TOKEN = re.compile(r"[!-~]{16,}\Z")
@@ -34,6 +35,9 @@ def serve(
     replication_delay_seconds: float = 0.2,
     create_delay_seconds: float = 0.0,
     restore_lag_seconds: float = 300.0,
+    partitions: int = 2,
+    lag: Literal["none", "legal"] = "none",
+    record_steps: Annotated[bool, Parameter(negative="")] = False,
     verify_signatures: bool = False,
     access_keys: Path | None = None,
     control_token_file: Path | None = None,
@@ -61,6 +65,14 @@ def serve(
         How long tables, backups and restores stay CREATING.
     restore_lag_seconds
         How far LatestRestorableDateTime trails the endpoint's time.
+    partitions
+        How many partitions a new table begins with, each with a replica in three Availability Zones.
+    lag
+        "legal" lets eventually consistent reads, and other Regions of a global table, fall behind by chance, as
+        they may in DynamoDB; "none" is for tools that cannot bear that.
+    record_steps
+        Keep every durable step of every replica in memory, so that `ddbproof faults replay` can take them again
+        through the proved systems.
     verify_signatures
         Check SigV4 signatures; needs --access-keys with secrets.
     access_keys
@@ -92,6 +104,8 @@ def serve(
     ):
         if not 0 <= value < 10_000_000:
             raise CommandError(f"{name} must be from 0 to 10,000,000 seconds, not {value}")
+    if not 1 <= partitions <= MOST_PARTITIONS:
+        raise CommandError(f"--partitions must be from 1 to {MOST_PARTITIONS:,}, not {partitions}")
     options = EndpointOptions(
         regions=_regions(regions),
         seed=seed,
@@ -100,6 +114,9 @@ def serve(
         restore_lag_seconds=restore_lag_seconds,
         access_keys=keys,
         verify_signatures=verify_signatures,
+        partitions=partitions,
+        lag=lag,
+        record_steps=record_steps,
     )
     token = _control_token(control_token_file)
     written: list[Path] = []

@@ -7,6 +7,7 @@
     │   ├── AuthenticationError      missing, incomplete or wrong signature; unknown access key
     │   └── NotBuiltError            the operation or parameter exists in DynamoDB and is not built here yet
     └── EndpointError                5xx: the endpoint cannot serve a rightful request
+        └── UnavailableError         too little of the Region is there; the request may be sent again
     ConfigurationError               the person who starts the endpoint asked for something impossible
     InvariantError                   our own bug: never shown as the caller's fault
 
@@ -95,6 +96,18 @@ class EndpointError(ServiceError):
 
     def __init__(self, message: str = "Internal server error", *, status: int = 500) -> None:
         super().__init__("InternalServerError", message, status=status)
+
+
+class UnavailableError(EndpointError):
+    """Too few replicas of a partition are there, or it has no leader just now.
+
+    A read was not answered, and a write may or may not be done later; `cause` is for the log, since DynamoDB tells
+    its callers nothing of it.
+    """
+
+    def __init__(self, cause: str) -> None:
+        super().__init__()
+        self.cause = cause
 
 
 class ConfigurationError(Exception):

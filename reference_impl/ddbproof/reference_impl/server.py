@@ -85,7 +85,7 @@ def serve(
     endpoint = ReferenceEndpoint(options)
     app = application(
         Gateway(endpoint, options, endpoint.clock),
-        ControlInterface(endpoint.clock, endpoint.cluster.network, options, control_token),
+        ControlInterface(endpoint.clock, endpoint.cluster, options, control_token),
     )
     # Records live long and hold no cycles; collecting them again and again only costs time (hotpath.md).
     gc.set_threshold(50_000, 20, 100)

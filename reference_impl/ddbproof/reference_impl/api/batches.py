@@ -1,8 +1,8 @@
 """Batches: BatchGetItem and BatchWriteItem.
 
 A batch is a bundle of independent single requests (AP-02): everything is checked first, then done item by
-item. Nothing throttles here, so UnprocessedItems is always empty, and UnprocessedKeys appears only when an
-answer would pass 16 MB.
+item. Nothing throttles here: UnprocessedItems and UnprocessedKeys hold what partitions could not answer that have no
+leader or no quorum just now, and UnprocessedKeys what would make the answer larger than 16 MB.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ddbproof.reference_impl.api.call import Call, refuse_unbuilt, usable_table
 from ddbproof.reference_impl.api.capacity import consumed_capacity, read_units, write_units
 from ddbproof.reference_impl.api.items import checked_size, decode_item, encode_item, key_bytes
 from ddbproof.reference_impl.cluster.records import TableRecord
-from ddbproof.reference_impl.errors import ValidationError
+from ddbproof.reference_impl.errors import UnavailableError, ValidationError
 from ddbproof.reference_impl.expressions import Bindings, compile_projection
 from ddbproof.reference_impl.values.keys import encode_key, validate_item_key
 
@@ -33,18 +33,25 @@ def batch_get_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     responses: dict[str, list[Any]] = {}
     unprocessed: dict[str, Any] = {}
     consumed: list[dict[str, Any]] = []
-    answer_bytes = 0
+    answer_bytes, asked, unavailable = 0, 0, 0
     for name, request, record, keys in prepared:
         consistent = request.get("ConsistentRead", False)
         text = request.get("ProjectionExpression")
         bindings = Bindings(request.get("ExpressionAttributeNames"), None)
         found = responses.setdefault(name, [])
         units = 0.0
+        left: list[Any] = []
         for position, key in enumerate(keys):
             if answer_bytes >= ANSWER_BYTES:
-                unprocessed[name] = {**request, "Keys": request["Keys"][position:]}
+                left += request["Keys"][position:]
                 break
-            image = call.region.store(record.table_id).read(key, consistent=consistent)
+            asked += 1
+            try:
+                image = call.region.store(record.table_id).read(key, consistent=consistent)
+            except UnavailableError:
+                unavailable += 1
+                left.append(request["Keys"][position])
+                continue
             units += read_units(0 if image is None else image.size_bytes, consistent=consistent)
             if image is not None:
                 answer_bytes += image.size_bytes
@@ -53,7 +60,11 @@ def batch_get_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
                     if text is None
                     else compile_projection(text).apply(decode_item(image), bindings)
                 )
+        if left:
+            unprocessed[name] = {**request, "Keys": left}
         consumed += _consumed(record, parameters, units)
+    if unavailable == asked:
+        raise UnavailableError("no item of the batch could be read")
     return {
         "Responses": responses,
         "UnprocessedKeys": unprocessed,
@@ -82,17 +93,24 @@ def batch_write_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
         raise ValidationError("Too many items requested for the BatchWriteItem call")
     prepared = [(usable_table(call, name), writes) for name, writes in requests.items()]
     planned = [(record, [_prepare_write(record, write) for write in writes]) for record, writes in prepared]
-    for _, writes in planned:
-        _refuse_duplicates([key for key, _, _ in writes])
+    for _, planned_writes in planned:
+        _refuse_duplicates([key for key, _, _ in planned_writes])
     consumed: list[dict[str, Any]] = []
-    for record, writes in planned:
+    unprocessed: dict[str, list[Any]] = {}
+    for (name, writes), (record, planned_writes) in zip(requests.items(), planned, strict=True):
         store = call.region.store(record.table_id)
         units = 0.0
-        for key, item, size_bytes in writes:
-            old = store.write(key, item, size_bytes, call.now_milliseconds)
+        for write, (key, item, size_bytes) in zip(writes, planned_writes, strict=True):
+            try:
+                old = store.write(key, item, size_bytes, call.now_milliseconds)
+            except UnavailableError:
+                unprocessed.setdefault(name, []).append(write)
+                continue
             units += write_units(0 if old is None else old.size_bytes, size_bytes)
         consumed += _consumed(record, parameters, units)
-    return {"UnprocessedItems": {}, **({"ConsumedCapacity": consumed} if consumed else {})}
+    if sum(map(len, unprocessed.values())) == sum(map(len, requests.values())):
+        raise UnavailableError("no write of the batch was acknowledged")
+    return {"UnprocessedItems": unprocessed, **({"ConsumedCapacity": consumed} if consumed else {})}
 
 
 def _prepare_write(record: TableRecord, write: dict[str, Any]) -> tuple[bytes, bytes | None, int]:

@@ -81,7 +81,8 @@ def put_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     record = usable_table(call, parameters["TableName"])
     validate_item_key(record.key_schema, item)
     key = encode_key(record.key_schema, item)
-    check_condition(call, record, key, condition, bindings, parameters)
+    if condition is not None:
+        check_condition(call, record, key, condition, bindings, parameters)
     return _replace(call, record, parameters, key, encode_item(item), size_bytes)
 
 
@@ -90,7 +91,8 @@ def delete_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     bindings, condition = _replacing("DeleteItem", parameters)
     record = usable_table(call, parameters["TableName"])
     key = key_bytes(record.key_schema, parameters["Key"])
-    check_condition(call, record, key, condition, bindings, parameters)
+    if condition is not None:
+        check_condition(call, record, key, condition, bindings, parameters)
     return _replace(call, record, parameters, key, None, 0)
 
 

@@ -121,6 +121,9 @@ def transact_write_items(call: Call, parameters: dict[str, Any]) -> dict[str, An
         raise ValidationError("Transaction payload size cannot exceed 4MB")
     places = _places(call, actions)
     changes = _outcomes(call, actions, places, _change)
+    for place in places:
+        # Writes that are bound to be acknowledged, every one of them, or none at all.
+        call.region.store(place.record.table_id).require_ready(place.key)
     for action, place, change in zip(actions, places, changes, strict=True):
         if action.kind != "ConditionCheck":
             call.region.store(place.record.table_id).write(

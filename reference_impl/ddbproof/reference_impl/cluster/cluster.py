@@ -23,8 +23,12 @@ from ddbproof.reference_impl.cluster.network import Network
 from ddbproof.reference_impl.cluster.records import BackupRecord, Replica, TableRecord
 from ddbproof.reference_impl.cluster.region import Region
 from ddbproof.reference_impl.cluster.scheduler import Scheduler
+from ddbproof.reference_impl.errors import UnavailableError
 from ddbproof.reference_impl.options import EndpointOptions
 from ddbproof.reference_impl.storage.log import Entry
+
+AGAIN_MILLISECONDS = 500
+"""So long after a Region could not take something it is offered again."""
 
 
 class Cluster:
@@ -37,8 +41,12 @@ class Cluster:
         self.scheduler = Scheduler()
         self.network = Network(options.regions, self.scheduler, clock)
         self.regions = {
-            name: Region(name, number, self._offer) for number, name in enumerate(options.regions)
+            name: Region(
+                name, number, options, self._offer, self.catch_up, lambda: self.scheduler.now_milliseconds
+            )
+            for number, name in enumerate(options.regions)
         }
+        self._fleets = [region.fleet for region in self.regions.values()]
         self.expiry = Expiry(self.scheduler, self.members)
         for region in self.regions.values():
             self.expiry.watch(region)
@@ -47,6 +55,9 @@ class Cluster:
         """Run what is due; returns the present instant in milliseconds. Called before every request."""
         now_milliseconds = self.clock.now_milliseconds()
         self.scheduler.run_until(now_milliseconds)
+        for fleet in self._fleets:
+            if fleet.restless:
+                fleet.attend(now_milliseconds)
         return now_milliseconds
 
     @property
@@ -89,10 +100,14 @@ class Cluster:
     ) -> None:
         def deliver(at_milliseconds: int) -> None:
             # The replica may have been removed while the change was under way.
-            if destination.table_by_id(table_id) is not None:
+            if destination.table_by_id(table_id) is None:
+                return
+            try:
                 destination.store(table_id).receive(
                     entry.key, entry.item, entry.size_bytes, entry.version, at_milliseconds
                 )
+            except UnavailableError:
+                self._send(source, destination, table_id, entry, at_milliseconds + AGAIN_MILLISECONDS)
 
         self.network.deliver((source.name, destination.name), due_milliseconds, deliver)
 
@@ -147,11 +162,19 @@ class Cluster:
         if destination.table_by_id(table_id) is None:
             return
         store = destination.store(table_id)
-        for source, source_id in sources:
-            if source.table_by_id(source_id) is None:
-                continue
-            for key, item, size_bytes, version in source.store(source_id).versions():
-                store.receive(key, item, size_bytes, version, at_milliseconds)
+        try:
+            for source, source_id in sources:
+                if source.table_by_id(source_id) is None:
+                    continue
+                for key, item, size_bytes, version in source.store(source_id).versions():
+                    store.receive(key, item, size_bytes, version, at_milliseconds)
+        except UnavailableError:
+            self.network.deliver(
+                (destination.name, *(source.name for source, _ in sources)),
+                at_milliseconds + AGAIN_MILLISECONDS,
+                lambda at: self._fill(destination, table_id, sources, at),
+            )
+            return
         self._replicate_with_stream(destination, table_id, at_milliseconds)
 
     # -- streams --------------------------------------------------------------------------------------

@@ -1,8 +1,7 @@
 """What the API needs of the machinery below it.
 
-The API modules see a table's data only through `TableStore`. Today one log and one fold stand behind it;
-the replicated cluster (partitions, three AZs, leases) will stand behind the same methods, so it changes the
-inside only.
+The API modules see a table's data only through `TableStore`. Partitions, three AZs and leases stand behind it
+(`table_store`).
 """
 
 from __future__ import annotations
@@ -18,7 +17,8 @@ class TableStore(Protocol):
     """The data of one table in one Region.
 
     Keys are encoded primary keys (values.keys). `consistent` asks for a strongly consistent read (RC-03);
-    without it an answer may lag. `now_milliseconds` is the request's instant.
+    without it an answer may lag. `now_milliseconds` is the request's instant. Whatever is asked may raise UnavailableError: too
+    little of the Region is there.
     """
 
     def read(self, key: bytes, *, consistent: bool) -> Image | None:
@@ -43,6 +43,9 @@ class TableStore(Protocol):
         Acknowledged when it returns. Deleting what is not there is acknowledged and changes nothing. `expired`
         marks a deletion by time to live.
         """
+
+    def require_ready(self, key: bytes) -> None:
+        """Raises UnavailableError unless a write of `key` would be acknowledged at once, without a doubt."""
 
     def receive(
         self, key: bytes, item: bytes | None, size_bytes: int, version: Version, now_milliseconds: int

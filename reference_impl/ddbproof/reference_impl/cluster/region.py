@@ -1,4 +1,4 @@
-"""A Region: its metadata, its archive, and the store behind each table.
+"""A Region: its storage nodes, its metadata, its archive, and the store behind each table.
 
 Everything of a Region is reached through this object, and nothing of another Region is: what crosses a
 border goes through `cluster.Cluster`, where it can be delayed and, later, cut.
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ddbproof.model.kernel.backup import Cut
+from ddbproof.reference_impl.cluster.feed import Feed
+from ddbproof.reference_impl.cluster.groups import TableGroups
 from ddbproof.reference_impl.cluster.idempotency import ClientTokens
 from ddbproof.reference_impl.cluster.interfaces import TableStore
 from ddbproof.reference_impl.cluster.metadata import (
@@ -20,7 +22,10 @@ from ddbproof.reference_impl.cluster.metadata import (
 )
 from ddbproof.reference_impl.cluster.records import BackupRecord, TableRecord
 from ddbproof.reference_impl.cluster.streams import Streams
-from ddbproof.reference_impl.cluster.table_store import SingleLogTable
+from ddbproof.reference_impl.cluster.table_store import PartitionedTable
+from ddbproof.reference_impl.cluster.zones import Fleet
+from ddbproof.reference_impl.errors import UnavailableError
+from ddbproof.reference_impl.options import EndpointOptions
 from ddbproof.reference_impl.storage.archive import Archive
 from ddbproof.reference_impl.storage.items import Image
 from ddbproof.reference_impl.storage.log import Entry
@@ -31,18 +36,33 @@ Watcher = Callable[[str, int, Entry, Image | None], None]
 
 
 class Region:
-    """One Region. `number` orders Regions for the tie-break of versions (ME-05)."""
+    """One Region. `number` orders Regions for the tie-break of versions (ME-05).
 
-    def __init__(self, name: str, number: int, offer: OfferToOthers) -> None:
+    `catch_up` lets everything that is due happen and gives the present instant, in milliseconds; `now` gives the
+    instant that things have come to.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        number: int,
+        options: EndpointOptions,
+        offer: OfferToOthers,
+        catch_up: Callable[[], int],
+        now: Callable[[], int],
+    ) -> None:
         self.name = name
         self.number = number
+        self.fleet = Fleet(name, catch_up)
+        self._options = options
+        self._now = now
         self.metadata = Metadata()
         self.archive = Archive()
         self.client_tokens = ClientTokens()
         self.streams = Streams()
         self.watchers: list[Watcher] = [self.streams.note]
         self._offer = offer
-        self._stores: dict[str, TableStore] = {}
+        self._stores: dict[str, PartitionedTable] = {}
 
     # -- tables ---------------------------------------------------------------------------------------
 
@@ -62,7 +82,7 @@ class Region:
         return sorted(mine, key=lambda record: record.name.encode())
 
     def add_table(self, account: str, record: TableRecord) -> TableStore:
-        """Make the table and its empty store."""
+        """Make the table and its empty store. Raises UnavailableError if too little of the Region is there."""
         table_id = record.table_id
         history = self.archive.open(table_id)
 
@@ -70,14 +90,29 @@ class Region:
             for watcher in self.watchers:
                 watcher(table_id, index, entry, old)
 
-        store = SingleLogTable(
+        feed = Feed(
             history,
             self.number,
-            lambda entry: self._offer(self, table_id, entry),
-            watch,
-            lambda now_milliseconds: self._tidy(table_id, now_milliseconds),
+            self._now,
+            offer=lambda entry: self._offer(self, table_id, entry),
+            watch=watch,
+            tidy=lambda now_milliseconds: self._tidy(table_id, now_milliseconds),
         )
-        self._stores[table_id] = store
+        options = self._options
+        try:
+            groups = TableGroups(
+                self.fleet,
+                feed.take,
+                f"{options.seed} {table_id}",
+                self._now(),
+                options.partitions,
+                lagging=options.lag == "legal",
+                recording=options.record_steps,
+            )
+        except UnavailableError:
+            self.archive.release(table_id)
+            raise
+        store = self._stores[table_id] = PartitionedTable(groups, feed, self.number)
         self.put_table(account, record)
         return store
 
@@ -95,12 +130,21 @@ class Region:
     def remove_table(self, table_id: str) -> None:
         """The table is gone: free the name, drop the store, keep the history if a backup needs it."""
         self.metadata.append(TableRemoved(table_id))
-        del self._stores[table_id]
+        self.fleet.dismiss(self._stores.pop(table_id).groups)
         self._release_history(table_id)
 
     def store(self, table_id: str) -> TableStore:
-        """The data of a table that exists."""
-        return self._stores[table_id]
+        """The data of a table that exists, as it is now."""
+        return self._present(table_id)
+
+    def groups(self, table_id: str) -> TableGroups:
+        """The replication groups of a table that exists, as they are now."""
+        return self._present(table_id).groups
+
+    def _present(self, table_id: str) -> PartitionedTable:
+        store = self._stores[table_id]
+        store.groups.attend(self._now())
+        return store
 
     # -- backups --------------------------------------------------------------------------------------
 

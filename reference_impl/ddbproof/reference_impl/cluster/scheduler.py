@@ -18,6 +18,8 @@ class Scheduler:
     def __init__(self) -> None:
         self._queue: list[tuple[int, int, Callable[[int], None]]] = []
         self._sequence = count()
+        self.now_milliseconds = 0
+        """The instant that things have come to: that of the action which is running, if one is."""
 
     def at(self, due_milliseconds: int, action: Callable[[int], None]) -> None:
         """Run `action(due_milliseconds)` once time has reached `due_milliseconds`."""
@@ -27,4 +29,6 @@ class Scheduler:
         """Run all that is due by now, including what that adds and is due by now as well."""
         while self._queue and self._queue[0][0] <= now_milliseconds:
             due_milliseconds, _, action = heapq.heappop(self._queue)
+            self.now_milliseconds = due_milliseconds
             action(due_milliseconds)
+        self.now_milliseconds = now_milliseconds

@@ -1,69 +1,86 @@
-"""A table on one log: the first machinery behind `TableStore`.
+"""A table of partitions, each a replication group of three replicas: what stands behind `TableStore`.
 
-A change becomes an entry, stamped with its commit timestamp; the entry is appended to the table's history, and only
-then folded into the items: the fold can always be thrown away and made again. There is one copy and no lag, so every read is strongly
-consistent. What is missing, and comes with the replicated cluster: three AZs, partitions, failover and
-lawful staleness.
+A router finds the partition of a key by the table's map, and its leader. Strong reads, and the reads that conditions are
+evaluated on, come from a leader that has its lease, once everything that they show is committed (RC-03,
+decision 0007). A write is acknowledged when two of three replicas have it (RC-01, REP-03). Where there is no such
+leader, or no second replica, the request fails with `UnavailableError`, and is never answered wrongly.
+
+Eventually consistent reads need no leader. By default they are answered as the leader would, as long as there is one; with
+`lagging`, any replica answers with what it knows to be committed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
-from ddbproof.model.kernel.versions import Version, first_version, next_version, supersedes
-from ddbproof.reference_impl.storage.history import TIDY_EVERY, History
-from ddbproof.reference_impl.storage.items import Fold, Image
-from ddbproof.reference_impl.storage.log import Entry
-
-Offer = Callable[[Entry], None]
-Watch = Callable[[int, Entry, Image | None], None]
-Tidy = Callable[[int], None]
-
-
-def _watch_nothing(index: int, entry: Entry, old: Image | None) -> None:
-    """For a table that nobody watches."""
+from ddbproof.model.kernel.versions import Version, supersedes
+from ddbproof.reference_impl.cluster.feed import Feed
+from ddbproof.reference_impl.cluster.groups import TableGroups
+from ddbproof.reference_impl.errors import UnavailableError
+from ddbproof.reference_impl.replication.entries import Change
+from ddbproof.reference_impl.replication.state import GroupState
+from ddbproof.reference_impl.storage.items import Image
 
 
-def _keep_everything(now_milliseconds: int) -> None:
-    """For a table whose history is never tidied."""
+class PartitionedTable:
+    """See `TableStore`. `groups` hands what is committed to `feed`."""
 
-
-class SingleLogTable:
-    """See `TableStore`. `offer` is called with each locally written entry, for replication.
-
-    `watch` is called with every entry applied, its index in the log and the image it replaced. `tidy` is called
-    with now after every `TIDY_EVERY` entries, to forget what is no longer needed.
-    """
-
-    def __init__(
-        self,
-        history: History,
-        region_number: int,
-        offer: Offer,
-        watch: Watch = _watch_nothing,
-        tidy: Tidy = _keep_everything,
-    ) -> None:
-        self._history = history
+    def __init__(self, groups: TableGroups, feed: Feed, region_number: int) -> None:
+        self.groups = groups
+        self._feed = feed
         self._region_number = region_number
-        self._offer = offer
-        self._watch = watch
-        self._tidy = tidy
-        self.fold = Fold()
 
-    def read(self, key: bytes, *, consistent: bool) -> Image | None:  # noqa: ARG002 - no replica lags yet
+    # -- reads ------------------------------------------------------------------------------------------
+
+    def read(self, key: bytes, *, consistent: bool) -> Image | None:
         """See `TableStore.read`."""
-        return self.fold.items.get(key)
+        if not consistent:
+            return self._state(key).committed_image(key)
+        leading = self.groups.serving(key)
+        shown = leading.shown(key)
+        if leading.leader.committed < shown:
+            self.groups.settle(leading, shown)
+        return leading.state.fold.items.get(key)
 
     def range(
-        self,
-        start: bytes,
-        end: bytes | None,
-        *,
-        reverse: bool,
-        consistent: bool,  # noqa: ARG002 - no replica lags yet
+        self, start: bytes, end: bytes | None, *, reverse: bool, consistent: bool
     ) -> Iterator[tuple[bytes, Image]]:
         """See `TableStore.range`."""
-        return self.fold.items.range(start, end, reverse=reverse)
+        parts = self._parts(start, end)
+        for low, high in reversed(parts) if reverse else parts:
+            if consistent:
+                leading = self.groups.serving(low)
+                self.groups.settle(leading, leading.leader.length)
+                state = leading.state
+            else:
+                state = self._state(low)
+            yield from state.committed_range(low, high, reverse=reverse)
+
+    def _state(self, key: bytes) -> GroupState:
+        """What an eventually consistent read is answered from."""
+        groups = self.groups
+        if not groups.lagging:
+            try:
+                return groups.serving(key).state
+            except UnavailableError:
+                pass  # whoever is there answers
+        there = [
+            replica.state
+            for replica in groups.members(groups.group_of(key))
+            if replica.state is not None and replica.state.affairs.serves
+        ]
+        if not there:
+            raise UnavailableError("no replica can be reached")
+        if groups.lagging:
+            return groups.random.choice(there)
+        return max(there, key=lambda state: state.applied)
+
+    def _parts(self, start: bytes, end: bytes | None) -> list[tuple[bytes, bytes | None]]:
+        """The range, cut where partitions end."""
+        lows = [low for low, _ in self.groups.map if low > start and (end is None or low < end)]
+        return list(zip([start, *lows], [*lows, end], strict=True))
+
+    # -- writes -----------------------------------------------------------------------------------------
 
     def write(
         self,
@@ -75,57 +92,56 @@ class SingleLogTable:
         expired: bool = False,
     ) -> Image | None:
         """See `TableStore.write`."""
-        if item is None and self.fold.items.get(key) is None:
-            return None
-        stored = self.fold.version_of(key)
-        version = (
-            first_version(now_milliseconds, self._region_number)
-            if stored is None
-            else next_version(stored, now_milliseconds, self._region_number)
-        )
-        instant = self._history.commit_timestamp(now_milliseconds)
-        entry = Entry(key, item, size_bytes, version, instant, expired)
-        old = self._append(entry, now_milliseconds)
-        self._offer(entry)
+        groups = self.groups
+        groups.attend(now_milliseconds)
+        leading = groups.serving(key)
+        old = leading.state.fold.items.get(key)
+        if item is None and old is None:
+            return self.read(key, consistent=True)
+        change = leading.change(key, item, size_bytes, self._region_number, expired=expired)
+        groups.write(leading, change)
         return old
 
     def receive(
         self, key: bytes, item: bytes | None, size_bytes: int, version: Version, now_milliseconds: int
     ) -> bool:
         """See `TableStore.receive`."""
-        stored = self.fold.version_of(key)
+        groups = self.groups
+        groups.attend(now_milliseconds)
+        leading = groups.serving(key)
+        stored = leading.state.fold.version_of(key)
         if stored is not None and not supersedes(version, stored):
+            groups.settle(leading, leading.shown(key))  # what it lost against may yet be lost itself
             return False
-        instant = self._history.commit_timestamp(now_milliseconds)
-        self._append(Entry(key, item, size_bytes, version, instant), now_milliseconds)
+        groups.write(leading, Change(key, item, size_bytes, version, now_milliseconds))
         return True
 
-    def _append(self, entry: Entry, now_milliseconds: int) -> Image | None:
-        index = self._history.append(entry)
-        old = self.fold.apply(entry)
-        self._watch(index, entry, old)
-        if index % TIDY_EVERY == TIDY_EVERY - 1:
-            self._tidy(now_milliseconds)
-        return old
+    def require_ready(self, key: bytes) -> None:
+        """See `TableStore.require_ready`."""
+        if not self.groups.is_ready(key):
+            raise UnavailableError("a write might not be acknowledged")
+
+    # -- what is committed ------------------------------------------------------------------------------
 
     def versions(self) -> Iterable[tuple[bytes, bytes | None, int, Version]]:
         """See `TableStore.versions`."""
-        for key, image in self.fold.items.range(b"", None):
+        fold = self._feed.fold
+        for key, image in fold.items.range(b"", None):
             yield key, image.item, image.size_bytes, image.version
-        for key, version in self.fold.tombstones.items():
+        for key, version in fold.tombstones.items():
             yield key, None, 0, version
 
     @property
     def log_length(self) -> int:
         """See `TableStore.log_length`."""
-        return len(self._history)
+        return len(self._feed.history)
 
     @property
     def item_count(self) -> int:
         """See `TableStore.item_count`."""
-        return len(self.fold.items)
+        return len(self._feed.fold.items)
 
     @property
     def size_bytes(self) -> int:
         """See `TableStore.size_bytes`."""
-        return self.fold.size_bytes
+        return self._feed.fold.size_bytes

@@ -3,13 +3,15 @@
     GET  /_ddbproof/clock                                   the endpoint's time
     POST /_ddbproof/clock  {"advance_seconds": 360}         move it forward
     POST /_ddbproof/clock  {"set": 1800000000}              move it forward to an instant
-    POST /_ddbproof/faults {"isolate": "eu-west-1"}         cut a Region off from the others
-    POST /_ddbproof/faults {"heal": "eu-west-1"}            let it reach them again
-    GET  /_ddbproof/state                                   Regions, seed, options, what is cut off
+    POST /_ddbproof/faults {"isolate": "eu-west-1"}         inflict a fault, or mend one: all are in `faults`
+    GET  /_ddbproof/faults                                  every fault so far
+    GET  /_ddbproof/state                                   Regions, seed, options, what is broken
+    GET  /_ddbproof/topology                                partitions, replicas, leaders
+    GET  /_ddbproof/replay                                  recorded steps, taken again by the proved system
 
 Whoever calls from elsewhere, or without the token in `x-ddbproof-token`, is refused and logged. The address
 is the one of the connection itself: forwarding headers are not believed. Refusals of a command are JSON,
-`{"error": sentence, "hint": sentence or null}`. Further faults will come as commands in the same table.
+`{"error": sentence, "hint": sentence or null}`.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ from typing import Any
 import msgspec
 
 from ddbproof.reference_impl.cluster.clock import Clock
-from ddbproof.reference_impl.cluster.network import Network
+from ddbproof.reference_impl.cluster.cluster import Cluster
+from ddbproof.reference_impl.control.faults import Faults
+from ddbproof.reference_impl.control.topology import replayed, topology
 from ddbproof.reference_impl.errors import ConfigurationError
 from ddbproof.reference_impl.options import EndpointOptions
 from ddbproof.reference_impl.wire.response import Response
@@ -40,16 +44,19 @@ Command = Callable[[dict[str, Any]], dict[str, Any]]
 class ControlInterface:
     """Answers control requests for one endpoint. `token` is the secret that callers show."""
 
-    def __init__(self, clock: Clock, network: Network, options: EndpointOptions, token: str) -> None:
+    def __init__(self, clock: Clock, cluster: Cluster, options: EndpointOptions, token: str) -> None:
         self._clock = clock
-        self._network = network
+        self._faults = Faults(cluster)
         self._options = options
         self._token = token.encode()
         self._commands: dict[tuple[str, str], Command] = {
             ("GET", "clock"): lambda _: self._time(),
             ("POST", "clock"): self._move_clock,
-            ("POST", "faults"): self._fault,
+            ("POST", "faults"): self._faults.inflict,
+            ("GET", "faults"): lambda _: self._faults.events(),
             ("GET", "state"): lambda _: self._state(),
+            ("GET", "topology"): lambda _: topology(cluster),
+            ("GET", "replay"): lambda _: replayed(cluster),
         }
 
     def handle(
@@ -97,22 +104,6 @@ class ControlInterface:
             self._clock.advance(value)
         return self._time()
 
-    def _fault(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        hint = 'give {"isolate": REGION} or {"heal": REGION}'
-        if set(parameters) not in ({"isolate"}, {"heal"}):
-            raise ConfigurationError("exactly one of isolate and heal must be given", hint=hint)
-        ((action, region),) = parameters.items()
-        if not isinstance(region, str):
-            raise ConfigurationError("a Region is given by its name", hint=hint)
-        if action == "isolate":
-            self._network.isolate(region)
-        else:
-            self._network.heal(region)
-        return self._faults()
-
-    def _faults(self) -> dict[str, Any]:
-        return {"isolated": self._network.isolated, "waiting_changes": self._network.waiting_count}
-
     def _state(self) -> dict[str, Any]:
         return {
             "regions": list(self._options.regions),
@@ -120,8 +111,10 @@ class ControlInterface:
             "replication_delay_seconds": self._options.replication_delay_seconds,
             "create_delay_seconds": self._options.create_delay_seconds,
             "restore_lag_seconds": self._options.restore_lag_seconds,
+            "partitions": self._options.partitions,
+            "lag": self._options.lag,
             "clock": self._time(),
-            "faults": self._faults(),
+            "faults": self._faults.state(),
         }
 
 

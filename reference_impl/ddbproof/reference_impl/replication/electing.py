@@ -43,7 +43,8 @@ class Election:
         self._highest = 0
         self._number = 0
         self._highest_number = 0
-        self._next_at = replica.environment.now_milliseconds() + self._patience()
+        self._wait = self._patience()
+        self._next_at = replica.environment.now_milliseconds() + self._wait
 
     def tick(self) -> None:
         """Begin an attempt if no leader has been heard for long enough."""
@@ -60,14 +61,22 @@ class Election:
         replica = self._replica
         replica.leader_node = message.node
         # Counted from the end of the lease: two that waited for it would call elections at the same moment.
-        self._next_at = replica.granted.until_milliseconds + self._patience()
-        self._affairs, self._newest, self._called = None, None, False
-        self._known.clear()
+        self._next_at = replica.granted.until_milliseconds + self._wait
+        if self._newest is not None or self._known:
+            self._wait = self._patience()
+            self._affairs, self._newest, self._called = None, None, False
+            self._known.clear()
 
     def yields(self) -> None:
         """This replica has promised somebody else an epoch: it does not get in the way with an election of its own."""
         self._affairs, self._called = None, False
         self._next_at = self._replica.environment.now_milliseconds() + 2 * self._patience()
+
+    def asked(self, message: messages.Ask) -> None:
+        """Somebody else tries as well, and has been agreed with: of two who try at once the lower identity goes first."""
+        trying = self._affairs is not None and not self._called
+        if trying and message.sender < self._replica.identity:
+            self.yields()
 
     def hurry(self) -> None:
         """The leader has stepped down: try as soon as chance allows."""
@@ -112,7 +121,8 @@ class Election:
         self._known.update((it.identity, it) for it in _all(affairs))
         self._called = False
         self._agreed, self._promised = set(), {}
-        self._next_at = replica.environment.now_milliseconds() + 2 * self._patience()
+        # Asking costs nothing, and whoever still hears the leader may hear it no more a moment later.
+        self._next_at = replica.environment.now_milliseconds() + self._patience()
         ask = messages.Ask(
             replica.group, replica.identity, replica.environment.node, self._candidacy, replica.number
         )
@@ -123,6 +133,7 @@ class Election:
         replica, affairs = self._replica, self._affairs
         assert affairs is not None
         self._called = True
+        self._next_at = replica.environment.now_milliseconds() + 2 * self._patience()
         known = max(replica.record.promised, replica.granted.promised_epoch, self._epoch, self._highest)
         self._epoch = known + 1
         self._number = self._configuration(affairs)

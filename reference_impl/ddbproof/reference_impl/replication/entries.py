@@ -27,7 +27,10 @@ Members: TypeAlias = tuple[Member, Member, Member]
 
 
 class Write(msgspec.Struct, frozen=True, gc=False, tag="w", array_like=True):
-    """A client's change of an item. `request` is the client's number for it, so that a repetition is known as one."""
+    """A client's change of an item. `request` is the client's number for it, so that a repetition is known as one.
+
+    Nought stands for a client that never asks again.
+    """
 
     request: int
     change: Change

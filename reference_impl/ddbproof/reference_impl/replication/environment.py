@@ -94,7 +94,14 @@ Record = Stored | Appended | Replaced | Checkpoint
 
 
 class Disk(Protocol):
-    """A replica's file. What was written is there for good once a `synchronize` that came after it is done."""
+    """A replica's file. What was written is there for good once a `synchronize` that came after it is done.
+
+    While it `mirrors`, the disk holds whatever the replica has in its memory: nothing need be written.
+    """
+
+    @property
+    def mirrors(self) -> bool:
+        """True while that is so."""
 
     def write(self, record: Record, place: int) -> None:
         """Append a record. `place` is that of the newest step that it holds (`Environment.record`)."""
@@ -113,9 +120,10 @@ class Disk(Protocol):
 
 
 class Environment(Protocol):
-    """One storage node's world."""
+    """One storage node's world. While `recording` is false nobody wants to know of steps, nor of logs' digests."""
 
     node: int
+    recording: bool
     timing: Timing
     random: random.Random
 

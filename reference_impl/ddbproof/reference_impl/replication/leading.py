@@ -72,7 +72,7 @@ class Leading(Office):
             return
         image = state.fold.items.get(operation.key)
         item = None if image is None else image.item
-        shown = max(self.leader.base, self._newest.get(operation.key, 0))
+        shown = self.shown(operation.key)
         if operation.kind == "split":
             self._split_in_map(request, answer, item)
         elif operation.kind == "read":
@@ -100,15 +100,38 @@ class Leading(Office):
     def _change(
         self, request: messages.Request, answer: Answer, before: bytes | None, item: bytes | None
     ) -> None:
-        key = request.operation.key
+        change = self.change(request.operation.key, item, 0 if item is None else len(item))
+        self.write(request.request, change)
+        self._when(self.leader.length, request, answer, "ok", before, lost="unknown")
+
+    # -- changes of items -----------------------------------------------------------------------------------
+
+    def change(
+        self,
+        key: bytes,
+        item: bytes | None,
+        size_bytes: int,
+        region_number: int = 0,
+        *,
+        expired: bool = False,
+    ) -> Change:
+        """The next change of an item, later than the newest one that there is. `item` is None for a deletion."""
         stored, wall = self.state.fold.version_of(key), self.replica.environment.wall_milliseconds()
         version = (
-            versions.first_version(wall, 0) if stored is None else versions.next_version(stored, wall, 0)
+            versions.first_version(wall, region_number)
+            if stored is None
+            else versions.next_version(stored, wall, region_number)
         )
-        change = Change(key, item, 0 if item is None else len(item), version, wall)
-        self.append(Write(request.request, change))
-        self._newest[key] = self.leader.length
-        self._when(self.leader.length, request, answer, "ok", before, lost="unknown")
+        return Change(key, item, size_bytes, version, wall, expired)
+
+    def write(self, request: int, change: Change) -> None:
+        """Append a change of an item; it is done once all of the log is committed (`when_committed`)."""
+        self.append(Write(request, change))
+        self._newest[change.key] = self.leader.length
+
+    def shown(self, key: bytes) -> int:
+        """So much of the log an answer about an item shows: to be committed before it is given."""
+        return max(self.leader.base, self._newest.get(key, 0))
 
     def _when(
         self,

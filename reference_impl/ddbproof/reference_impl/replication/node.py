@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from ddbproof.model.engine.shared_log import NO_ENTRIES
 from ddbproof.reference_impl.replication import messages
 from ddbproof.reference_impl.replication.environment import Disk, Environment
-from ddbproof.reference_impl.replication.replica import Replica
+from ddbproof.reference_impl.replication.replica import HANDLERS, Replica
 from ddbproof.reference_impl.replication.state import Affairs
 
 OpenDisk = Callable[[int], Disk]
@@ -24,12 +24,16 @@ class Node:
         self._drop_disk = drop_disk
         self.replicas: dict[int, Replica] = {}
 
-    def start(self, groups: Sequence[int]) -> None:
-        """Begin with the replicas that the disks hold."""
+    def open(self, groups: Sequence[int]) -> None:
+        """Begin with the replicas that the disks hold; whoever calls this lets them `tick`."""
         for group in groups:
             replica = Replica.opened(self.environment, self._open_disk(group), group)
             if replica is not None:
                 self.replicas[group] = replica
+
+    def start(self, groups: Sequence[int]) -> None:
+        """Begin with the replicas that the disks hold, and let them tick."""
+        self.open(groups)
         # Each node at a time of its own: replicas that wait for the same lease must not act at the same moment.
         first = self.environment.random.randint(1, self.environment.timing.tick_milliseconds)
         self.environment.after(first, self._tick)
@@ -48,7 +52,11 @@ class Node:
     def receive(self, message: messages.Message) -> None:
         """A message has reached this node."""
         replica = self.replicas.get(message.group)
-        if isinstance(message, messages.Request):
+        handler = HANDLERS.get(type(message))
+        if handler is not None:
+            if replica is not None:
+                handler(replica, message)
+        elif isinstance(message, messages.Request):
             self._serve(replica, message)
         elif isinstance(message, messages.Reply):
             self._map_changed(message)
@@ -57,13 +65,9 @@ class Node:
         elif isinstance(message, messages.Join):
             if replica is None or _gives_way(replica, message):
                 self.host(message.group, message.identity, message.affairs, message.start, message.digest)
-        elif replica is not None:
-            if isinstance(message, messages.Retire):
-                if _retires(replica, message):
-                    del self.replicas[message.group]
-                    self._drop_disk(message.group)
-            else:
-                replica.receive(message)
+        elif isinstance(message, messages.Retire) and replica is not None and _retires(replica, message):
+            del self.replicas[message.group]
+            self._drop_disk(message.group)
 
     def _found(self, message: messages.Found) -> None:
         replica = self.replicas.get(message.child)

@@ -99,6 +99,17 @@ class Office:
             raise InvariantError("a log replica leads")
         return state
 
+    @property
+    def at_rest(self) -> bool:
+        """True if all of the log is committed, and every member has it, and its items."""
+        length = self.leader.length
+        return (
+            self.leader.committed == length
+            and self.joiner is None
+            and not self.state.affairs.group.changing
+            and all(it.full and it.synchronized and it.reached == length for it in self.followers.values())
+        )
+
     def when_committed(self, length: int, then: Callable[[bool], None]) -> None:
         """Call `then(True)` when so many entries are committed, or `then(False)` when the office ends before."""
         if self.leader.committed >= length:
@@ -113,10 +124,11 @@ class Office:
         replica, log = self.replica, self.replica.log
         index, epoch = self.leader.length, self.leader.epoch
         self.leader, _ = replication.write(self.leader, log, entry)
-        arguments = {"replica": replica.identity, "epoch": epoch, "index": index, "entry": entry}
-        replica.environment.record(
-            replica.group, "write", arguments, self.leader, log.digest(self.leader.length)
-        )
+        if replica.environment.recording:
+            arguments = {"replica": replica.identity, "epoch": epoch, "index": index, "entry": entry}
+            replica.environment.record(
+                replica.group, "write", arguments, self.leader, log.digest(self.leader.length)
+            )
         record, _ = replication.on_append(replica.record, log, epoch, index, entry, self.leader.committed)
         replica.append_made(record, epoch, index, entry, self.leader.committed)
         self.state.apply(entry, committed=False)
@@ -168,10 +180,11 @@ class Office:
         if place is not None:
             before = self.leader.committed
             self.leader = replication.on_acknowledgement(self.leader, place, answer)
-            self._note_acknowledged(follower, answer)
+            if self.replica.environment.recording:
+                self._note_acknowledged(follower, answer)
             if self.leader.committed > before:
                 self._committed()
-        if follower.sent < self.leader.length:
+        if follower.sent < self.leader.length and follower.member.identity != self.replica.identity:
             self._send(follower, max(follower.sent, answer.length))
 
     def _note_acknowledged(self, follower: Follower, answer: replication.Acknowledgement) -> None:
@@ -198,9 +211,11 @@ class Office:
             self._newest = {key: at for key, at in self._newest.items() if at > committed}
 
     def _acknowledge_own(self) -> None:
+        """What is on this replica's own disk counts like the others'; no message is needed to know it."""
         replica = self.replica
-        if replica.leading is self:
-            replica.acknowledge(self.leader.epoch, self.number, replica.environment.node)
+        answer = replica.acknowledgement(self.leader.epoch, self.number)
+        if replica.leading is self and answer is not None:
+            self.receive(answer)
 
     def _send(self, follower: Follower, index: int) -> None:
         replica = self.replica
@@ -259,8 +274,15 @@ class Office:
     # -- as time passes -----------------------------------------------------------------------------------
 
     def tick(self) -> None:
-        """Renew the lease, and look after the group."""
+        """Renew the lease, and look after the group.
+
+        A leader that gets no lease, but whose heartbeats are heard, keeps the others from electing one that does: it
+        lays down its office after a lease's time.
+        """
         now = self.replica.environment.now_milliseconds()
+        if now - self.lease.until_milliseconds > self.replica.environment.timing.terms.duration_milliseconds:
+            self.replica.stop_leading()
+            return
         if now - self._beat_at >= self.replica.environment.timing.heartbeat_milliseconds:
             self._beat()
             if self.leader.committed >= self.leader.base:

@@ -14,10 +14,10 @@ from ddbproof.model.kernel import partitions
 from ddbproof.model.kernel.partitions import Position, Range
 from ddbproof.model.kernel.refusal import NotAllowed
 from ddbproof.reference_impl.errors import InvariantError
+from ddbproof.reference_impl.values.keys import HASH_BYTES
 
 METADATA_GROUP = 0
 MAP_KEY = b"map"
-HASH_BYTES = 2
 _END = b"\xff" * (HASH_BYTES + 1)
 
 PartitionMap = Sequence[tuple[bytes, int]]

@@ -45,7 +45,7 @@ class Replica(StoredReplica):
 
     def receive(self, message: messages.Message) -> None:
         """A message has reached this replica."""
-        _HANDLERS[type(message)](self, message)
+        HANDLERS[type(message)](self, message)
 
     def tick(self) -> None:
         """Some time has passed."""
@@ -69,6 +69,7 @@ class Replica(StoredReplica):
         if message.number > latest.group.number:
             self.election.met(message)
         if not self.hears_leader:
+            self.election.asked(message)
             epoch = max(self.record.promised, self.granted.promised_epoch)
             self._answer(
                 message,
@@ -182,11 +183,14 @@ class Replica(StoredReplica):
         skipped = record.length - message.index
         if epoch != record.accepted or skipped < 0:
             return  # the leader learns of it from the answer to its next heartbeat
-        for entry in message.entries[skipped:]:
+        for entry in message.entries[skipped:] if skipped else message.entries:
             index = record.length
             record, _ = replication.on_append(record, log, epoch, index, entry, message.committed)
             self.append_made(record, epoch, index, entry, message.committed)
-        self.commit(epoch, message.committed)
+        if record.committed < message.committed:
+            self.commit(epoch, message.committed)
+        else:
+            self._advance()
         self.election.hears(message)
         self.save(lambda: self.acknowledge(message.epoch, message.number, message.node))
 
@@ -195,7 +199,8 @@ class Replica(StoredReplica):
     ) -> None:
         """Keep an append that a kernel has allowed, in memory and, before long, on the disk."""
         self.record = record
-        self._note("append", {"epoch": epoch, "index": index, "committed": committed}, record)
+        if self.environment.recording:
+            self._note("append", {"epoch": epoch, "index": index, "committed": committed}, record)
         self._write(Appended(index, entry, record.committed))
 
     def on_synchronize(self, message: messages.Synchronize) -> None:
@@ -311,16 +316,19 @@ class Replica(StoredReplica):
 
     def acknowledge(self, epoch: int, number: int, node: int) -> None:
         """Tell the leader of an epoch, who is on that node, what is on the disk here."""
-        if self.saved.record.accepted != epoch or self.saved.number != number:
-            return
-        if membership.may_acknowledge(self.standing(), number):
-            answer = replication.acknowledgement(self.saved.record)
-            self.environment.send(
-                node,
-                messages.Acknowledged(
-                    self.group, self.identity, self.environment.node, answer, self.saved.applied
-                ),
-            )
+        answer = self.acknowledgement(epoch, number)
+        if answer is not None:
+            self.environment.send(node, answer)
+
+    def acknowledgement(self, epoch: int, number: int) -> messages.Acknowledged | None:
+        """What is on the disk here of an epoch's log, in a configuration; None if nothing may be said of that."""
+        saved = self.saved
+        if saved.record.accepted != epoch or saved.number != number:
+            return None
+        if not membership.may_acknowledge(self.standing(), number):
+            return None
+        answer = replication.acknowledgement(saved.record)
+        return messages.Acknowledged(self.group, self.identity, self.environment.node, answer, saved.applied)
 
     def _refuse(self, message: messages.Message) -> None:
         epoch = max(self.record.promised, self.granted.promised_epoch)
@@ -332,7 +340,7 @@ class Replica(StoredReplica):
         self.environment.send(message.node, answer)
 
 
-_HANDLERS: dict[type, Callable[[Replica, Any], None]] = {
+HANDLERS: dict[type, Callable[[Replica, Any], None]] = {
     messages.Ask: Replica.on_ask,
     messages.Agree: Replica.on_answer_to_candidate,
     messages.Prepare: Replica.on_prepare,
@@ -349,3 +357,4 @@ _HANDLERS: dict[type, Callable[[Replica, Any], None]] = {
     messages.Pull: Replica.on_split,
     messages.Pulled: Replica.on_split,
 }
+"""What a replica does with each message; of all others a node takes care."""

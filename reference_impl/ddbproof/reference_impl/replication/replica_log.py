@@ -27,12 +27,23 @@ def entry_number(entry: Entry) -> int:
 
 
 class ReplicaLog:
-    """Entries from `start` up to, and without, `len(log)`; `digest` is of those before."""
+    """Entries from `start` up to, and without, `len(log)`; `digest` is of those before.
 
-    __slots__ = ("_digests", "_entries", "start")
+    Where no step is recorded digests are not `digested`: all are those of an empty log.
+    """
 
-    def __init__(self, start: int = 0, entries: Sequence[Entry] = (), digest: int = NO_ENTRIES) -> None:
+    __slots__ = ("_digested", "_digests", "_entries", "start")
+
+    def __init__(
+        self,
+        start: int = 0,
+        entries: Sequence[Entry] = (),
+        digest: int = NO_ENTRIES,
+        *,
+        digested: bool = True,
+    ) -> None:
         self.start = start
+        self._digested = digested
         self._entries: list[Entry] = []
         self._digests = [digest]
         self._extend(entries)
@@ -66,6 +77,8 @@ class ReplicaLog:
 
     def digest(self, length: int) -> int:
         """The digest of the first `length` entries. Raises InvariantError if it is not known here."""
+        if not self._digested:
+            return NO_ENTRIES
         place = length - self.start
         if not 0 <= place < len(self._digests):
             raise InvariantError(f"the digest at {length} of a log that has {self.start} to {len(self)}")
@@ -74,6 +87,8 @@ class ReplicaLog:
     def digest_with(self, start: int, entries: Sequence[Entry]) -> int:
         """What the digest will be when `replace_from` has put these entries there."""
         digest = self.digest(start)
+        if not self._digested:
+            return digest
         for entry in entries:
             digest = chained(digest, entry_number(entry))
         return digest
@@ -93,7 +108,8 @@ class ReplicaLog:
             self.start = start
 
     def _extend(self, entries: Sequence[Entry]) -> None:
-        digests = self._digests
-        for entry in entries:
-            digests.append(chained(digests[-1], entry_number(entry)))
+        if self._digested:
+            digests = self._digests
+            for entry in entries:
+                digests.append(chained(digests[-1], entry_number(entry)))
         self._entries += entries

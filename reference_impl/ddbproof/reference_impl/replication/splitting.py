@@ -36,6 +36,18 @@ class Splitting:
         self._reached: dict[int, int] = {}
         self._map_changed = False
 
+    @property
+    def founding(self) -> bool:
+        """True while the replicas of two children are being founded."""
+        return bool(self._founding)
+
+    def may_become(self, child: int) -> bool:
+        """True if a group is, or may yet become, one of the two that this partition is split into."""
+        affairs = self._leading.state.affairs
+        if affairs.parent is None:
+            return child in self._founding
+        return child in (affairs.lower, affairs.upper)
+
     def ask(self, cut: bytes) -> bool:
         """Begin a split at a key. False if this partition is being split already, or is one of a split under way."""
         leading, affairs = self._leading, self._leading.state.affairs
@@ -106,7 +118,12 @@ class Splitting:
         if affairs.parent is None or message.child not in (affairs.lower, affairs.upper):
             return
         self._reached[message.child] = max(self._reached.get(message.child, 0), message.applied)
+        if not affairs.parent.closed:
+            # Asked now and not at the next tick: until then there may be more new writes than a child may lack.
+            self._close_when_near(affairs)
+            affairs = leading.state.affairs
         parent = affairs.parent
+        assert parent is not None
         if parent.closed and parent.length >= committed:
             parent = splits.Parent(committed, parent.splitting, parent.cut)  # not yet committed
         child = Child(message.child == affairs.upper)
@@ -189,3 +206,10 @@ class Splitting:
             leading.append(Opened(message.parent))
         elif message.end > child.applied and message.start == child.applied:
             leading.append(Copied(message.end, message.writes, message.requests, anew=message.anew))
+            leading.when_committed(leading.leader.length, self._pull_more)
+
+    def _pull_more(self, committed: bool) -> None:
+        """Each round has less to copy than the one before, if it begins when that has ended."""
+        affairs = self._leading.state.affairs
+        if committed and affairs.child is not None and not affairs.child.open:
+            self._pull(affairs)

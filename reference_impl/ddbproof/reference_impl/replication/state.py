@@ -11,7 +11,7 @@ The group's own affairs are applied as well: members, floor, split.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -134,15 +134,16 @@ class GroupState:
         old: Image | None = None
         if type(entry) is Write:
             change, request = entry.change, entry.request
-            key = change.key
-            buried = self.fold.tombstones.get(key)
-            old = self.fold.apply(change)
-            forgotten = self._remember(request)
+            key, fold = change.key, self.fold
+            buried = None if committed else fold.tombstones.get(key)
+            old = fold.apply(change)
+            forgotten = self._remember(request) if request else None
             if not committed:
 
                 def take_back() -> None:
                     self.fold.revert(key, old, buried)
-                    self._forget(request, forgotten)
+                    if request:
+                        self._forget(request, forgotten)
 
                 self._undo.append(_Undo(self.applied, take_back, key, old))
         else:
@@ -180,6 +181,21 @@ class GroupState:
             if undo.key == key:
                 return undo.old
         return self.fold.items.get(key)
+
+    def committed_range(
+        self, start: bytes, end: bytes | None, *, reverse: bool
+    ) -> Iterator[tuple[bytes, Image]]:
+        """The items with start <= key < end as they were before everything that is not committed."""
+        changed: dict[bytes, Image | None] = {}
+        for undo in self._undo:
+            if undo.key is not None and undo.key >= start and (end is None or undo.key < end):
+                changed.setdefault(undo.key, undo.old)
+        items = self.fold.items.range(start, end, reverse=reverse)
+        if not changed:
+            return items
+        found = [(key, image) for key, image in items if key not in changed]
+        found += [(key, image) for key, image in changed.items() if image is not None]
+        return iter(sorted(found, key=lambda pair: pair[0], reverse=reverse))
 
     def snapshot(self) -> Snapshot:
         """The state as it is. Raises InvariantError while something in it may yet be taken back."""
@@ -227,7 +243,8 @@ class GroupState:
         for change in entry.writes:
             self.fold.apply(change)
         for request in entry.requests:
-            self._remember(request)
+            if request:
+                self._remember(request)
 
     def _remember(self, request: int) -> int | None:
         """Note a request as answered; returns the one that is forgotten for it, if any."""

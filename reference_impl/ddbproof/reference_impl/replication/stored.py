@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
+import msgspec
+
 from ddbproof.model.engine.shared_log import NO_ENTRIES
 from ddbproof.model.kernel import lease, membership, replication
 from ddbproof.model.kernel.refusal import NotAllowed
@@ -37,30 +39,18 @@ _NEVER = -(2**60)
 _NOTHING_GRANTED = lease.Granted(0, _NEVER)
 
 
-class Saved:
+class Saved(msgspec.Struct, frozen=True, gc=False):
     """What is on the disk of the things that are promised and acknowledged; `place` is that of the newest step in it.
 
-    `full` tells if items are there, `applied` how many entries the disk knows to be committed: so far a restart gets.
+    `full` tells if items are there, `applied` how many entries the disk knows to be committed, if so: so far a restart gets.
     """
 
-    __slots__ = ("applied", "full", "lease_epoch", "number", "place", "record")
-
-    def __init__(
-        self,
-        record: replication.Replica,
-        lease_epoch: int,
-        number: int,
-        place: int = -1,
-        *,
-        full: bool = False,
-        applied: int = 0,
-    ) -> None:
-        self.record = record
-        self.lease_epoch = lease_epoch
-        self.number = number
-        self.place = place
-        self.full = full
-        self.applied = applied if full else 0
+    record: replication.Replica
+    lease_epoch: int
+    number: int
+    place: int = -1
+    full: bool = False
+    applied: int = 0
 
 
 class StoredReplica:
@@ -83,7 +73,7 @@ class StoredReplica:
         self.record = replication.Replica(0, 0, start, start) if start else replication.NEW_REPLICA
         self.granted = _NOTHING_GRANTED
         self.number = affairs.group.number
-        self.log = ReplicaLog(start, digest=digest)
+        self.log = ReplicaLog(start, digest=digest, digested=environment.recording)
         self.start_affairs = affairs
         self.state: GroupState | None = GroupState(affairs) if start == 0 else None
         self.leading: Leading | None = None
@@ -91,7 +81,7 @@ class StoredReplica:
         self._saving: Saved | None = None
         self._then: list[Callable[[], None]] = []
         self._records = 0
-        self._place = -1  # of the newest step that changed the record
+        self.place = -1  # of the newest step that changed the record
         self._written = 0  # so many entries are committed by what was written
 
     @classmethod
@@ -223,7 +213,8 @@ class StoredReplica:
             self.state = GroupState(snapshot.affairs)
             self.state.restore(snapshot)
         if affairs is not None:
-            self.log, self.start_affairs = ReplicaLog(start, digest=digest), affairs
+            self.log = ReplicaLog(start, digest=digest, digested=self.environment.recording)
+            self.start_affairs = affairs
         self.log.replace_from(start, entries)
 
     # -- steps ----------------------------------------------------------------------------------------------
@@ -238,14 +229,17 @@ class StoredReplica:
         self._write(Stored(record.promised, self.granted.promised_epoch, self.number, record.committed))
 
     def _write(self, record: Stored | Appended | Replaced) -> None:
-        self.disk.write(record, self._place)
         self._written = self.record.committed
-        self._records += 1
+        if not self.disk.mirrors:
+            self.disk.write(record, self.place)
+            self._records += 1
 
     def _note(self, action: str, arguments: dict[str, Any], record: replication.Replica) -> None:
+        if not self.environment.recording:
+            return
         arguments = {"replica": self.identity, **arguments}
         log = self.log.digest(record.length)
-        self._place = self.environment.record(self.group, action, arguments, record, log)
+        self.place = self.environment.record(self.group, action, arguments, record, log)
 
     # -- the disk ---------------------------------------------------------------------------------------
 
@@ -253,6 +247,11 @@ class StoredReplica:
         """Do something once all that was written so far is on the disk."""
         if self._saving is not None:
             self._then.append(then or (lambda: None))
+            return
+        if self.disk.mirrors:
+            self.saved = self._as_written()
+            if then is not None:
+                then()
             return
         if then is not None:
             self._then.append(then)
@@ -264,14 +263,9 @@ class StoredReplica:
         self.disk.synchronize(lambda: self._on_disk(then))
 
     def _as_written(self) -> Saved:
-        return Saved(
-            self.record,
-            self.granted.promised_epoch,
-            self.number,
-            self._place,
-            full=self.state is not None,
-            applied=self._written,
-        )
+        full = self.state is not None
+        applied = self._written if full else 0
+        return Saved(self.record, self.granted.promised_epoch, self.number, self.place, full, applied)
 
     def _on_disk(self, then: list[Callable[[], None]]) -> None:
         assert self._saving is not None
@@ -284,26 +278,27 @@ class StoredReplica:
     def renew(self) -> None:
         """Write all of it into a new file, which takes the old one's place when it is on the disk."""
         self._records, self._written = 0, self.record.committed
-        self.disk.renew(
-            Checkpoint(
-                self.identity,
-                self.record,
-                self.granted.promised_epoch,
-                self.number,
-                self.start_affairs,
-                self.committed_snapshot(),
-                self.log.start,
-                tuple(self.log.between(self.log.start, len(self.log))),
-                self.log.digest(self.log.start),
-            ),
-            self._place,
-        )
+        self.disk.renew(self.checkpoint(), self.place)
         self.save(None)
+
+    def checkpoint(self) -> Checkpoint:
+        """All of it, as one record."""
+        return Checkpoint(
+            self.identity,
+            self.record,
+            self.granted.promised_epoch,
+            self.number,
+            self.start_affairs,
+            self.committed_snapshot(),
+            self.log.start,
+            tuple(self.log.between(self.log.start, len(self.log))),
+            self.log.digest(self.log.start),
+        )
 
     def _load(self, base: Checkpoint) -> None:
         self.record, self.number = base.record, base.number
         self.granted = lease.Granted(base.lease_epoch, _NEVER)
-        self.log = ReplicaLog(base.start, base.entries, base.digest)
+        self.log = ReplicaLog(base.start, base.entries, base.digest, digested=self.environment.recording)
         self.state = None
         if base.snapshot is not None:
             self.state = GroupState(base.snapshot.affairs)

@@ -58,7 +58,10 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 class _Probes:
-    """Requests at a steady rate, each given up after a while and never repeated."""
+    """Requests at a steady rate, each given up after a while and never repeated.
+
+    A router that asks a follower is told who leads, and asks there within the same request, once.
+    """
 
     def __init__(self, world: World, groups: Sequence[int], scenario: Scenario) -> None:
         self.world = world
@@ -70,6 +73,7 @@ class _Probes:
         self.samples: list[Sample] = []
         self.operations: list[Operation] = []
         self.waiting: dict[int, tuple[int, int, str, int]] = {}
+        self.operation: dict[int, messages.Operation] = {}
         self.requests = 0
         self.began = world.now + _WARM_MICROSECONDS
         world.clients[CLIENTS] = self.receive
@@ -85,28 +89,38 @@ class _Probes:
         operation = messages.Operation(
             "put" if kind == "write" else "read", key, b"%d" % request, strong=kind != "eventual read"
         )
-        nodes = world.nodes_of(group)
-        if kind == "eventual read":
-            # Routers know soon which nodes are gone; what is asked here is whether the data can be read.
-            nodes = [node for node in nodes if world.nodes[node].running is not None]
+        # Routers know soon which nodes are gone; what is asked here is what the others can do.
+        nodes = [node for node in world.nodes_of(group) if world.nodes[node].running is not None]
         node = self.leaders.get(group) if kind != "eventual read" else None
         if node is None:
             node = chance.choice(nodes)
         self.waiting[request] = (world.now, place, kind, node)
+        self.operation[request] = operation
         world.network(CLIENTS, node, messages.Request(group, 0, CLIENTS, request, operation))
         world.later(_PATIENCE_MICROSECONDS, lambda: self.end(request, None))
         world.later(_EVERY_MICROSECONDS, self.send)
 
     def receive(self, message: messages.Message) -> None:
         """An answer."""
-        if isinstance(message, messages.Reply):
-            self.end(message.request, message)
+        if not isinstance(message, messages.Reply):
+            return
+        request, leader = message.request, message.leader
+        if message.outcome == "refused" and leader not in (-1, message.node) and request in self.operation:
+            if request in self.waiting:
+                sent, place, kind, _ = self.waiting[request]
+                self.waiting[request] = (sent, place, kind, leader)
+                operation = self.operation.pop(request)
+                again = messages.Request(message.group, 0, CLIENTS, request, operation)
+                self.world.network(CLIENTS, leader, again)
+            return
+        self.end(request, message)
 
     def end(self, request: int, reply: messages.Reply | None) -> None:
         """A request is over."""
         if request not in self.waiting:
             return
         sent, place, kind, node = self.waiting.pop(request)
+        self.operation.pop(request, None)
         group, world = self.groups[place], self.world
         answered = reply is not None and reply.outcome == "ok"
         if answered and kind != "eventual read":

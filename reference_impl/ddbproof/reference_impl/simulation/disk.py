@@ -49,6 +49,7 @@ class SimulatedDisk:
         self._saved = saved
         self._file = _File()
         self._next: _File | None = None
+        self.mirrors = False
         self.full = False
         self.stuck = False
         """A synchronization met a full disk, and will never be done; the node has to start again."""

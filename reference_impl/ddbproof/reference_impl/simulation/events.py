@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ddbproof.reference_impl.replication.entries import Opened, SplitBegun
-from ddbproof.reference_impl.simulation.trace import Step
+from ddbproof.reference_impl.replication.trace import Step
 
 
 class _Group:

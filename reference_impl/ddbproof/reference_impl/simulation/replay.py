@@ -21,7 +21,7 @@ from ddbproof.model.kernel.replication import Replica
 from ddbproof.model.runs.replication import MADE, replay_group
 from ddbproof.reference_impl.replication.entries import ChangeBegun
 from ddbproof.reference_impl.replication.replica_log import entry_number
-from ddbproof.reference_impl.simulation.trace import Step
+from ddbproof.reference_impl.replication.trace import Step
 
 Placed = tuple[int, Step]
 """A step, and its place in the record of the run."""

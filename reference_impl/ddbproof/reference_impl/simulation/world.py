@@ -21,10 +21,10 @@ from ddbproof.reference_impl.replication.entries import Entry
 from ddbproof.reference_impl.replication.environment import Timing
 from ddbproof.reference_impl.replication.node import Node
 from ddbproof.reference_impl.replication.replica import Replica
+from ddbproof.reference_impl.replication.trace import Step
 from ddbproof.reference_impl.simulation.archive import Archive, RefusedError
 from ddbproof.reference_impl.simulation.disk import SimulatedDisk
 from ddbproof.reference_impl.simulation.options import Options
-from ddbproof.reference_impl.simulation.trace import Step
 
 ZONES = 3
 CLIENTS = 1000
@@ -37,6 +37,7 @@ class SimulatedNode:
     def __init__(self, world: World, node: int) -> None:
         self.world = world
         self.node = node
+        self.recording = True
         self.zone = node % ZONES
         self.timing: Timing = world.options.timing
         self.random = random.Random(world.chance.getrandbits(64))  # noqa: S311 - a seeded simulation

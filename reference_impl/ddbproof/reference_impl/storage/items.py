@@ -7,7 +7,7 @@ outlive the item, or an older write that arrives late would bring it back (ME-18
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 import msgspec
@@ -15,6 +15,8 @@ from sortedcontainers import SortedDict
 
 from ddbproof.model.kernel.versions import Version
 from ddbproof.reference_impl.storage.log import Entry
+
+_set = dict.__setitem__
 
 
 class Image(msgspec.Struct, frozen=True, gc=False):
@@ -43,24 +45,24 @@ class OrderedItems(Protocol):
 
 
 class MemoryItems:
-    """Items in a sorted dictionary."""
+    """Items in a sorted dictionary. What every request does (`get`, and `put` over what is there) goes to the plain one in it."""
 
-    __slots__ = ("_images",)
+    __slots__ = ("_images", "get")
 
     def __init__(self) -> None:
         self._images: SortedDict = SortedDict()
+        self.get: Callable[[bytes], Image | None] = self._images.get
 
     def __len__(self) -> int:
         return len(self._images)
 
-    def get(self, key: bytes) -> Image | None:
-        """The image under `key`, or None."""
-        image: Image | None = self._images.get(key)
-        return image
-
     def put(self, key: bytes, image: Image) -> None:
         """Store `image` under `key`."""
-        self._images[key] = image
+        images = self._images
+        if key in images:
+            _set(images, key, image)
+        else:
+            images[key] = image
 
     def delete(self, key: bytes) -> None:
         """Forget `key`; no error when it is not there."""

@@ -166,7 +166,7 @@ def joiner_counts_early(right: Step) -> Step:
     return receive
 
 
-@defect(replica._HANDLERS, messages.Ask)
+@defect(replica.HANDLERS, messages.Ask)
 def replaced_member_not_told(right: Step) -> Step:
     """A member that was away when it was replaced is never told so, and stays where it is."""
 

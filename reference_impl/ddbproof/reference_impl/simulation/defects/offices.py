@@ -72,7 +72,7 @@ def longest_log_wins(_right: Step) -> Step:
     return is_newer
 
 
-@defect(replica._HANDLERS, messages.Append)
+@defect(replica.HANDLERS, messages.Append)
 def appended_after_promise(right: Step) -> Step:
     """A follower goes on appending for the leader of its log after it has promised a later epoch."""
 

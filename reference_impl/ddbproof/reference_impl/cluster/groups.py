@@ -1,0 +1,348 @@
+"""The replication groups of one table: partitions, each with a replica in three Availability Zones and a leader.
+
+A group of its own keeps the table's partition map. Strong reads and writes are a leader's, with a lease, who may
+answer once what it shows is committed. What is committed goes to the archive (`feed`) in the order of the
+groups' logs, a child's after all of its parent's.
+
+How time passes for them, and how messages get from one to another, is in `table_world`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from ddbproof.model.kernel import lease
+from ddbproof.reference_impl.cluster.table_world import TableWorld
+from ddbproof.reference_impl.errors import UnavailableError
+from ddbproof.reference_impl.replication.entries import Change, Entry, Member, Opened, Write
+from ddbproof.reference_impl.replication.partition_map import (
+    MAP_KEY,
+    METADATA_GROUP,
+    PartitionMap,
+    decoded,
+    encoded,
+)
+from ddbproof.reference_impl.replication.state import first_affairs
+
+if TYPE_CHECKING:
+    from ddbproof.reference_impl.cluster.zones import Fleet, StorageNode
+    from ddbproof.reference_impl.replication.leading import Leading
+    from ddbproof.reference_impl.replication.replica import Replica
+
+_ELECTION_MILLISECONDS = 5_000
+_LONGEST_LAG_MILLISECONDS = 600
+_LAG_BEGINS = 0.02
+
+Feed = Callable[[Change], None]
+
+
+class TableGroups(TableWorld):
+    """The groups of a table with `partitions` partitions, on the nodes of `fleet`.
+
+    `feed` is given every committed change once, those of an item in their order. With `lagging`, followers fall behind by
+    chance, as they may; else nobody can tell them from their leader. Raises UnavailableError if too little of the
+    Region is there to elect leaders.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        feed: Feed,
+        seed: str,
+        now_milliseconds: int,
+        partitions: int,
+        *,
+        lagging: bool = False,
+        recording: bool = False,
+    ) -> None:
+        super().__init__(fleet, seed, now_milliseconds, recording=recording)
+        self.lagging = lagging
+        self._feed = feed
+        self._archived: dict[int, int] = {}
+        self._leaders: dict[int, Leading] = {}
+        self._splitting = False
+        self._split: set[int] = set()
+        self.map: PartitionMap = ()
+        self._lows: list[bytes] = []
+        self._found(partitions)
+        fleet.host(self)
+
+    def _found(self, partitions: int) -> None:
+        self._new_group()
+        table: list[tuple[bytes, int]] = []
+        for number in range(partitions):
+            low = b"" if number == 0 else (65536 * number // partitions).to_bytes(2, "big")
+            table.append((low, self._new_group()))
+        limit = self.steady_milliseconds + _ELECTION_MILLISECONDS
+        groups = range(self._groups + 1)
+        while self.steady_milliseconds < limit and any(self._find_leader(it) is None for it in groups):
+            self._pass(self._next_tick)
+        keeper = self.leader(METADATA_GROUP)
+        self.write(keeper, keeper.change(MAP_KEY, encoded(table), 0))
+        self._take_map(table)
+        for group in groups:
+            self.leader(group)
+        self._ahead_milliseconds = 0
+
+    def _new_group(self) -> int:
+        group = self.new_group()
+        chosen: list[StorageNode] = []
+        for zone in self.fleet.zones:
+            there = [node for node in self.fleet.nodes if node.zone == zone]
+            chosen.append(self.random.choice([node for node in there if node.up] or there))
+        first, second, third = (Member(self.new_identity(), node.number) for node in chosen)
+        affairs = first_affairs((first, second, third))
+        for member in affairs.members:
+            self.seats[member.node].host(group, member.identity, affairs)
+        return group
+
+    # -- time -------------------------------------------------------------------------------------------
+
+    @property
+    def _is_impatient(self) -> bool:
+        return self._splitting  # it comes to its end within a few ticks
+
+    def _ticked(self) -> None:
+        for replica in self.all_replicas():
+            if replica.leading is not None:
+                self._hand_over(replica.leading)
+        if self._splitting:
+            self._look_at_map()
+
+    @property
+    def settled(self) -> bool:
+        """See `zones.Hosted`: all has been committed, and each group has three equal replicas."""
+        if self._under_way or self._splitting:
+            return False
+        leaders = [self._find_leader(group) for group in (METADATA_GROUP, *(it for _, it in self.map))]
+        return all(leading is not None and leading.at_rest for leading in leaders)
+
+    # -- messages ---------------------------------------------------------------------------------------
+
+    def _fall_behind(self, leading: Leading) -> None:
+        """Perhaps one of the followers hears of nothing for a while."""
+        group = leading.replica.group
+        if group in self.lag:
+            if self.lag[group][1] > self.steady_milliseconds:
+                return
+            del self.lag[group]
+        if self.random.random() < _LAG_BEGINS:
+            others = [it.node for it in leading.members if it.node != leading.replica.environment.node]
+            until = self.steady_milliseconds + self.random.randint(1, _LONGEST_LAG_MILLISECONDS)
+            self.lag[group] = self.random.choice(others), until
+
+    # -- leaders ----------------------------------------------------------------------------------------
+
+    def leader(self, group: int) -> Leading:
+        """The leader that may answer for a group now. Raises UnavailableError if there is none."""
+        leading = self._find_leader(group)
+        if leading is None:
+            self.wait(lambda: self._find_leader(group) is not None)
+            leading = self._find_leader(group)
+        if leading is None:
+            raise UnavailableError("no leader with a lease can be reached")
+        return leading
+
+    def _find_leader(self, group: int) -> Leading | None:
+        leading = self._leaders.get(group)
+        if leading is not None and self._may_serve(leading):
+            return leading
+        for replica in self.members(group):
+            leading = replica.leading
+            if leading is not None and self._may_serve(leading):
+                self._leaders[group] = leading
+                return leading
+        return None
+
+    def _may_serve(self, leading: Leading) -> bool:
+        replica = leading.replica
+        return (
+            replica.leading is leading
+            and (self.fleet.calm or self.fleet.router_reaches(replica.environment.node))
+            and lease.may_serve(leading.lease, self.steady_milliseconds)
+            and leading.leader.committed >= leading.leader.base
+        )
+
+    def members(self, group: int) -> list[Replica]:
+        """The replicas of a group that the routers reach."""
+        found = []
+        for seat in self.seats:
+            if seat.running is not None and self.fleet.router_reaches(seat.node):
+                replica = seat.running.replicas.get(group)
+                if replica is not None:
+                    found.append(replica)
+        return found
+
+    # -- writes -----------------------------------------------------------------------------------------
+
+    def write(self, leading: Leading, change: Change) -> None:
+        """Write at a leader. Raises UnavailableError when it is not known whether that will be done."""
+        if self.lagging:
+            self._fall_behind(leading)
+        leading.write(0, change)
+        self.settle(leading, leading.leader.length)
+
+    def settle(self, leading: Leading, length: int) -> None:
+        """See to it that so much of a leader's log is committed. Raises UnavailableError if it is not."""
+        self.pump()
+        if leading.leader.committed < length:
+            outcome: list[bool] = []
+            leading.when_committed(length, outcome.append)
+            if not self.wait(lambda: bool(outcome)) or not outcome[0]:
+                self.fleet.rouse(self)
+                raise UnavailableError("too few replicas have answered")
+        self._hand_over(leading)
+
+    def is_ready(self, key: bytes) -> bool:
+        """True if a write of a key would be acknowledged at once, whatever else is broken.
+
+        The leader, and a follower that has its whole log and has promised nobody else, have disks that need no time, and
+        their messages arrive at once: nothing can come between.
+        """
+        leading = self._find_leader(self.group_of(key))
+        if leading is None or not leading.state.affairs.serves or self.fleet.messages.any:
+            return False
+        home, leader = leading.replica.environment.node, leading.leader
+        return leading.shown(key) <= leader.committed and any(
+            replica.environment.node != home
+            and replica.record.accepted == replica.record.promised == leader.epoch
+            and replica.saved.record.length == replica.record.length == leader.length
+            and replica.number == replica.saved.number == leading.number
+            and all(
+                self.fleet.reaches(one, other) and replica.disk.mirrors and leading.replica.disk.mirrors
+                for one, other in ((home, replica.environment.node), (replica.environment.node, home))
+            )
+            and self.lag.get(replica.group, (-1, 0))[0] != replica.environment.node
+            for replica in self.replicas(leading.replica.group)
+            if replica.identity in leading.followers
+        )
+
+    # -- the archive ------------------------------------------------------------------------------------
+
+    def archive(self, group: int, index: int, entries: Sequence[Entry]) -> int:
+        """Take committed entries of a group; returns how many of it are archived then."""
+        for entry in entries[self._archived.get(group, 0) - index :]:
+            if type(entry) is Write:
+                if group != METADATA_GROUP:
+                    self._feed(entry.change)
+            elif type(entry) is Opened and not self._is_archived(self._parent_of(group), entry.parent.length):
+                break
+            self._archived[group] = self._archived.get(group, 0) + 1
+        return self._archived.get(group, 0)
+
+    def _is_archived(self, group: int, length: int) -> bool:
+        leading = self._find_leader(group)
+        if leading is not None:
+            self._hand_over(leading)
+        return self._archived.get(group, 0) >= length
+
+    def _parent_of(self, group: int) -> int:
+        return next(it.latest_affairs().child_of for it in self.all_replicas() if it.group == group)
+
+    def _hand_over(self, leading: Leading) -> None:
+        """Hand over to the archive what is committed, at once: a backup is made of what is there."""
+        archiving = leading.archiving
+        before = -2
+        while before < archiving.archived < leading.leader.committed:
+            before = archiving.archived
+            archiving.tick(self.steady_milliseconds)
+
+    # -- partitions -------------------------------------------------------------------------------------
+
+    def group_of(self, key: bytes) -> int:
+        """The group of the partition that a key lies in, by the map that the router has."""
+        return self.map[bisect_right(self._lows, key) - 1][1]
+
+    def serving(self, key: bytes) -> Leading:
+        """The leader that may answer for a key now. Raises UnavailableError if there is none."""
+        leading = self.leader(self.group_of(key))
+        if not leading.state.affairs.serves:
+            self.wait(lambda: self.leader(self.group_of(key)).state.affairs.serves)
+            leading = self.leader(self.group_of(key))
+            if not leading.state.affairs.serves:
+                raise UnavailableError("the partition is being split")
+        return leading
+
+    def split(self, key: bytes, cut: bytes) -> bool:
+        """Begin to split the partition that a key lies in at another key of it; False if it cannot be split now."""
+        begun = self.serving(key).split.ask(cut)
+        self._splitting = self._splitting or begun
+        self.fleet.rouse(self)
+        self.pump()
+        return begun
+
+    def split_in_the_middle(self, key: bytes) -> bool:
+        """Split the partition that a key lies in between its items, so that each half has as many of them."""
+        items = self.serving(key).state.fold.items
+        half = islice(items.range(b"", None), len(items) // 2, None)
+        middle = next(half, None)
+        return len(items) > 1 and middle is not None and self.split(key, middle[0])
+
+    def _look_at_map(self) -> None:
+        """A split is under way: use the new map as soon as there is one, and let go of what was split."""
+        leading = self._find_leader(METADATA_GROUP)
+        image = None if leading is None else leading.state.committed_image(MAP_KEY)
+        if image is not None:
+            table = decoded(image.item)
+            if table != self.map:
+                self._split |= {group for _, group in self.map} - {group for _, group in table}
+                self._take_map(table)
+        for group in list(self._split):
+            self._let_go(group)
+        self._drop_orphans()
+        self._splitting = bool(self._split) or any(_in_a_split(replica) for replica in self.all_replicas())
+
+    def _let_go(self, group: int) -> None:
+        """Drop a group once its children have all that it had, and so has the archive."""
+        children = {it.group: False for it in self.all_replicas() if it.latest_affairs().child_of == group}
+        for replica in self.all_replicas():
+            child = replica.decided_affairs().child
+            if replica.group in children and child is not None and child.open:
+                children[replica.group] = True
+        committed = max((replica.record.committed for replica in self.replicas(group)), default=0)
+        if len(children) == 2 and all(children.values()) and self._is_archived(group, committed):
+            self._split.discard(group)
+            for seat in self.seats:
+                seat.drop(group)
+
+    def _drop_orphans(self) -> None:
+        """Drop children that were founded for a split which never began.
+
+        A leader alone cannot know that: an entry that is not committed may stand in another replica's log, and be
+        committed by whoever leads next. When all three have the leader's log, there is none.
+        """
+        for replica in self.all_replicas():
+            affairs = replica.latest_affairs()
+            leading = self._find_leader(affairs.child_of)
+            if affairs.child is None or affairs.child.open or leading is None:
+                continue
+            if leading.at_rest and not leading.split.may_become(replica.group):
+                for seat in self.seats:
+                    seat.drop(replica.group)
+
+    def _take_map(self, table: PartitionMap) -> None:
+        self.map = table
+        self._lows = [low for low, _ in table]
+
+    # -- what happens to nodes --------------------------------------------------------------------------
+
+    def crash(self, node: int, *, disk: str) -> None:
+        """See `zones.Hosted`."""
+        self._leaders.clear()  # whoever led there is nobody any more
+        super().crash(node, disk=disk)
+
+    def step_down(self, key: bytes) -> None:
+        """The leader of a key's partition lays down its office; the followers elect another."""
+        self.leader(self.group_of(key)).replica.stop_leading()
+        self.fleet.rouse(self)
+        self.pump()
+
+
+def _in_a_split(replica: Replica) -> bool:
+    """True if a replica's partition is being split, or is one of a split and does not serve yet; or it founds such."""
+    affairs, leading = replica.latest_affairs(), replica.leading
+    founds = leading is not None and leading.split.founding
+    return founds or affairs.parent is not None or not affairs.serves

@@ -1,0 +1,73 @@
+"""Who has what: the partitions of every table, their replicas and leaders, and how far each replica has come.
+
+`topology` is for people and tests to look at. `replayed` takes all steps that were recorded (`--record-steps`) again, through the
+proved system `replication`: what the endpoint did is what was proved.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ddbproof.reference_impl.cluster.cluster import Cluster
+from ddbproof.reference_impl.cluster.groups import TableGroups
+from ddbproof.reference_impl.errors import ConfigurationError
+from ddbproof.reference_impl.simulation.replay import problems, replay_all
+
+
+def topology(cluster: Cluster) -> dict[str, Any]:
+    """The partitions of every table, by Region and name."""
+    cluster.catch_up()
+    return {
+        name: {
+            record.name: partitions(region.groups(record.table_id))
+            for _, record in region.metadata.catalog.tables.values()
+        }
+        for name, region in cluster.regions.items()
+    }
+
+
+def partitions(groups: TableGroups) -> list[dict[str, Any]]:
+    """The partitions of one table, in the order of their keys."""
+    nodes = groups.fleet.nodes
+    found = []
+    for low, group in groups.map:
+        replicas = groups.replicas(group)
+        leaders = [replica for replica in replicas if replica.leading is not None]
+        leader = max(leaders, key=lambda it: it.record.promised, default=None)
+        newest = max((replica.record.length for replica in replicas), default=0)
+        found.append(
+            {
+                "begins_at": low.hex(),
+                "group": group,
+                "leader": None if leader is None else nodes[leader.environment.node].name,
+                "epoch": max((replica.record.promised for replica in replicas), default=0),
+                "replicas": [
+                    {
+                        "node": nodes[replica.environment.node].name,
+                        "kind": "full" if replica.state is not None else "log",
+                        "entries": replica.record.length,
+                        "committed": replica.record.committed,
+                        "behind": newest - replica.record.committed,
+                    }
+                    for replica in replicas
+                ],
+            }
+        )
+    return found
+
+
+def replayed(cluster: Cluster) -> dict[str, Any]:
+    """Replay the recorded steps of all tables. Raises ConfigurationError if none were recorded."""
+    if not cluster.options.record_steps:
+        raise ConfigurationError(
+            "no steps were recorded", hint="start the endpoint with: ddbproof serve --record-steps"
+        )
+    steps = left_out = 0
+    wrong = []
+    for name, region in cluster.regions.items():
+        for _, record in region.metadata.catalog.tables.values():
+            found = replay_all(region.groups(record.table_id).steps or [])
+            steps += sum(one.steps for one in found)
+            left_out += sum(one.left_out for one in found)
+            wrong += [f"{name}, {record.name}: {problem}" for problem in problems(found)]
+    return {"steps": steps, "left_out": left_out, "problems": wrong}

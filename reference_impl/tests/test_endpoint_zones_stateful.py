@@ -1,0 +1,205 @@
+"""Any order of requests and faults: what was acknowledged is read, and nothing is read that was not written.
+
+Of each item the machine knows what it may be: the value last acknowledged or read strongly, and those of later writes that
+were not answered. Such a write may be done at any time, also after a strong read that did not show it, but not after a write
+that was acknowledged later: its place in the log is taken. At the end everything is mended; then the table, its
+stream, a backup and a restore have to agree, and the recorded steps have to be those of the proved system.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from zones_by_hand import OTHER, REGION, TABLE, Zones
+
+from ddbproof.reference_impl.control.topology import replayed
+from ddbproof.reference_impl.errors import ConfigurationError
+
+KEYS = [f"k{number}" for number in range(6)]
+keys = st.sampled_from(KEYS)
+zone_names = st.sampled_from([REGION + letter for letter in "abc"])
+nodes = st.builds("{}-{}".format, zone_names, st.integers(1, 2))
+
+
+class ZonesMachine(RuleBasedStateMachine):
+    """See above."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.value = 0
+        self.last: dict[str, int | None] = dict.fromkeys(KEYS)
+        self.pending: dict[str, set[int | None]] = {key: set() for key in KEYS}
+        self.ever: dict[str, set[int | None]] = {key: {None} for key in KEYS}
+
+    @initialize(partitions=st.integers(1, 3), seed=st.integers(0, 5), lag=st.sampled_from(["none", "legal"]))
+    def begin(self, partitions: int, seed: int, lag: str) -> None:
+        self.zones = Zones(partitions=partitions, seed=seed, record_steps=True, lag=lag)
+        self.zones.call("UpdateTable", TableName=TABLE, ReplicaUpdates=[{"Create": {"RegionName": OTHER}}])
+        self.zones.wait(5)
+
+    # -- requests ---------------------------------------------------------------------------------------
+
+    @rule(key=keys)
+    def put(self, key: str) -> None:
+        self.value += 1
+        self.ever[key].add(self.value)
+        self.done(key, self.value, answered=self.zones.put(key, self.value))
+
+    @rule(key=keys)
+    def put_if(self, key: str) -> None:
+        """A condition is evaluated on an item that was read strongly a moment before."""
+        known = self.zones.read(key)
+        if known is False or known is None:
+            return
+        self.saw(key, known)
+        self.value += 1
+        self.ever[key].add(self.value)
+        answered = self.zones.put(
+            key, self.value, ConditionExpression="n = :n", ExpressionAttributeValues={":n": {"N": str(known)}}
+        )
+        self.done(key, self.value, answered=answered)
+
+    @rule(key=keys)
+    def delete(self, key: str) -> None:
+        answer = self.zones.tried("DeleteItem", TableName=TABLE, Key={"pk": {"S": key}})
+        self.done(key, None, answered=answer is not None)
+
+    @rule(one=keys, other=keys)
+    def transact(self, one: str, other: str) -> None:
+        if one == other:
+            return
+        self.value += 1
+        puts = [
+            {"Put": {"TableName": TABLE, "Item": {"pk": {"S": key}, "n": {"N": str(self.value)}}}}
+            for key in (one, other)
+        ]
+        answer = self.zones.tried("TransactWriteItems", TransactItems=puts)
+        for key in (one, other):
+            if answer is not None:
+                self.ever[key].add(self.value)
+                self.done(key, self.value, answered=True)
+
+    @rule(key=keys)
+    def read(self, key: str) -> None:
+        found = self.zones.read(key)
+        if found is not False:
+            self.saw(key, found)
+
+    @rule(key=keys)
+    def read_eventually(self, key: str) -> None:
+        found = self.zones.read(key, consistent=False)
+        assert found is False or found in self.ever[key]
+
+    def done(self, key: str, value: int | None, *, answered: bool) -> None:
+        if answered:
+            self.last[key] = value
+            self.pending[key].clear()
+        else:
+            self.pending[key].add(value)
+
+    def saw(self, key: str, value: int | None) -> None:
+        pending = self.pending[key]
+        assert value == self.last[key] or value in pending, (
+            f"{key} is {value}, not {self.last[key]} or {pending}"
+        )
+        if value != self.last[key]:
+            # One item has one order: those before it are done, or never will be.
+            self.last[key] = value
+            pending.discard(value)
+
+    # -- time and faults --------------------------------------------------------------------------------
+
+    @rule(seconds=st.sampled_from([0.1, 0.5, 2.0, 9.0, 86_400.0]))
+    def wait(self, seconds: float) -> None:
+        self.zones.clock.advance(seconds)
+
+    @rule(zone=zone_names, fault=st.sampled_from(["zone_down", "zone_up", "isolate_zone", "heal_zone"]))
+    def break_zone(self, zone: str, fault: str) -> None:
+        self.zones.fault(fault, zone)
+
+    @rule(node=nodes, disk=st.sampled_from(["kept", "torn"]))
+    def crash(self, node: str, disk: str) -> None:
+        self.zones.fault("crash", node, disk=disk)
+
+    @precondition(lambda self: self.zones.groups().fleet.calm and self.zones.groups().settled)
+    @rule(node=nodes)
+    def lose_disk(self, node: str) -> None:
+        """One at a time: two lost disks of a partition are more than three replicas are for."""
+        self.zones.fault("crash", node, disk="lost")
+        self.zones.mend()
+
+    @rule(node=nodes, fault=st.sampled_from(["start", "fill_disk", "mend_disk"]))
+    def break_node(self, node: str, fault: str) -> None:
+        self.zones.fault(fault, node)
+
+    @rule(node=nodes, milliseconds=st.integers(1, 2_000))
+    def slow_disk(self, node: str, milliseconds: int) -> None:
+        self.zones.fault("slow_disk", node, milliseconds=milliseconds)
+
+    @rule(node=nodes, milliseconds=st.integers(-10_000, 10_000))
+    def jump_clock(self, node: str, milliseconds: int) -> None:
+        self.zones.fault("jump_clock", node, milliseconds=milliseconds)
+
+    @rule(one=zone_names, other=zone_names)
+    def cut(self, one: str, other: str) -> None:
+        self.zones.fault("cut_link", one, to=other)
+
+    @rule(lost=st.sampled_from([0, 0.3]), doubled=st.sampled_from([0, 0.3]), most=st.integers(0, 300))
+    def disturb(self, lost: float, doubled: float, most: int) -> None:
+        self.zones.fault("messages", REGION, lost=lost, doubled=doubled, delay_milliseconds=[0, most])
+
+    @rule(fault=st.sampled_from(["split", "step_down"]), partition=st.integers(0, 3))
+    def command(self, fault: str, partition: int) -> None:
+        try:
+            self.zones.fault(fault, TABLE, partition=partition)
+        except ConfigurationError:
+            return  # no such partition, no leader, or nothing to split
+
+    @rule()
+    def mend(self) -> None:
+        self.zones.fault("mend", REGION)
+
+    # -- the end ----------------------------------------------------------------------------------------
+
+    def teardown(self) -> None:
+        if not hasattr(self, "zones"):
+            return
+        zones = self.zones
+        zones.mend()
+        groups = zones.groups()
+        assert groups.settled, "not settled a minute after everything was mended"
+        now: dict[str, Any] = {}
+        for key in KEYS:
+            now[key] = zones.read(key)
+            assert now[key] is not False
+            self.saw(key, now[key])
+        there = {key: value for key, value in now.items() if value is not None}
+        assert zones.scan() == there
+        arn = zones.call("CreateBackup", TableName=TABLE, BackupName="last")["BackupDetails"]["BackupArn"]
+        zones.call("RestoreTableFromBackup", BackupArn=arn, TargetTableName="restored")
+        assert zones.scan("restored") == there
+        assert {key: zones.read(key, region=OTHER) for key in KEYS} == now
+        self.stream_follows(now)
+        assert replayed(zones.endpoint.cluster)["problems"] == []
+
+    def stream_follows(self, now: dict[str, Any]) -> None:
+        """Each change begins where the one before it of its item ended; what is older than a day is trimmed."""
+        last: dict[str, int | None] = {}
+        for _, key, old, new in self.zones.changes():
+            assert last.setdefault(key, old) == old
+            last[key] = new
+        assert all(now[key] == value for key, value in last.items())
+
+
+ZonesMachine.TestCase.settings = settings(
+    max_examples=60,
+    stateful_step_count=40,
+    deadline=None,
+    # A failure is short enough as it is, and shrinking it takes minutes.
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+TestZones = ZonesMachine.TestCase
