@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --retries 10 --timeout 3
 READY := $(VENV)/.ready
 REPORT ?= reports/runs/latest
 
-.PHONY: help setup conform test test-all lint format bench bench-histories availability lock clean
+.PHONY: help setup conform test test-all lint format bench bench-histories availability lag lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/' | column -t -s'|'
@@ -54,6 +54,9 @@ bench-histories: $(READY) ## measurements of the history checkers
 
 availability: $(READY) ## what clients notice when zones fail; draws docs/pictures
 	@$(BIN)/python bench/availability.py
+
+lag: $(READY) ## the suite against a lawfully lagging endpoint, 50 seeds; 40 minutes
+	@$(BIN)/python bench/lag.py
 
 lock: ## pin all dependencies again; wants uv
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --group build --group dev pyproject.toml -o requirements.lock

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import re
 import secrets
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -44,6 +45,7 @@ def conform(
     proofs: Path | None = None,
     report: Path | None = None,
     defect: str | None = None,
+    lag: Literal["none", "legal"] | None = None,
     list_defects: Annotated[bool, _FLAG] = False,
     list_: Annotated[bool, Parameter(name="--list", negative="")] = False,
 ) -> int:
@@ -92,6 +94,9 @@ def conform(
         Where results.jsonl and report.html go; otherwise reports/runs/TIME-TARGET here.
     defect
         Plant this defect between the suite and the target, to see the suite catch it.
+    lag
+        With the reference endpoint: "legal" lets eventually consistent reads and other Regions fall behind by
+        chance, as they may. Nothing fails for that; how many stale answers there were is told at the end.
     list_defects
         Show the defects that can be planted, and end.
     list_
@@ -115,6 +120,8 @@ def conform(
             f"--seed must be a number from 0 to {_SEED_LIMIT - 1}, not {seed}",
             hint="Leave --seed out for a random one; it is printed",
         )
+    if lag is not None and (endpoint or target not in (None, "reference")):
+        raise CommandError("--lag is for the reference endpoint", hint="leave --target and --endpoint out")
     if defect is not None:
         from ddbproof.conformance.defects import defect_named
 
@@ -141,6 +148,7 @@ def conform(
         "hooks": None if hooks is None else str(hooks),
         "proofs": None if proofs is None else str(proofs),
         "defect": defect,
+        "lag": lag,
     }
     # What the user asked for, for the report's header and for repeating the run.
     options = {name: value for name, value in given.items() if value is not None and value != []}
@@ -226,6 +234,11 @@ def _judge(wanted: _Wanted) -> int:
                 evidence_packages=EVIDENCE_PACKAGES,
                 proofs=proofs,
             )
+        if wanted.options.get("lag") == "legal":
+            seen = _stale_reads([opened, *copies])
+            console.print(
+                f"stale answers: {seen['eventual']:,} eventual reads, {seen['replica']:,} replica reads"
+            )
         _conclude(console, outcome)
     return outcome.exit_code
 
@@ -237,7 +250,13 @@ def _open(wanted: _Wanted, stack: contextlib.ExitStack) -> Target:
 
     def launch() -> Target:
         return stack.enter_context(
-            open_target(wanted.target, endpoints=wanted.endpoints, profile=wanted.profile, seed=wanted.seed)
+            open_target(
+                wanted.target,
+                endpoints=wanted.endpoints,
+                profile=wanted.profile,
+                seed=wanted.seed,
+                serve_options=("--lag", wanted.options["lag"]) if "lag" in wanted.options else (),
+            )
         )
 
     opened = launch()
@@ -252,6 +271,17 @@ def _open(wanted: _Wanted, stack: contextlib.ExitStack) -> Target:
             hint="Use it with --target",
         )
     return stack.enter_context(plant(defect, opened, launch() if needs_copy else None))
+
+
+def _stale_reads(targets: list[Target]) -> Counter[str]:
+    """How many answers were stale, as the endpoints tell it."""
+    from ddbproof.conformance.kit.control import question
+
+    seen: Counter[str] = Counter()
+    for target in targets:
+        if target.control is not None:
+            seen.update(question(target.control, "state", purpose="asked for its state")["stale_reads"])
+    return seen
 
 
 def _default_directory(target: Target) -> Path:

@@ -5,6 +5,8 @@
     start = ["docker", "start", "store-1"]
     isolate = ["./isolate.sh", "{region}"]
     heal = ["./isolate.sh", "--undo", "{region}"]
+    zone-down = ["./zone.sh", "stop", "{region}", "{zone}"]        # zones are 1, 2 and 3
+    zone-up = ["./zone.sh", "start", "{region}", "{zone}"]
 
     [endpoint]
     persistent = true        # the default: what was written before a kill is there after a start
@@ -22,8 +24,8 @@ from typing import Any
 from ddbproof.conformance.errors import HooksError
 from ddbproof.conformance.plan import Hooks
 
-ACTIONS = ("start", "stop", "kill", "isolate", "heal")
-_PAIRS = {"kill": "start", "stop": "start", "isolate": "heal"}
+ACTIONS = ("start", "stop", "kill", "isolate", "heal", "zone-down", "zone-up")
+_PAIRS = {"kill": "start", "stop": "start", "isolate": "heal", "zone-down": "zone-up"}
 _LONGEST_TIMEOUT_SECONDS = 600.0
 
 

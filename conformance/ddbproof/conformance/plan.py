@@ -47,8 +47,8 @@ class Supervision:
 class Hooks:
     """The user's own commands that do something to the endpoint: arguments by action, run without a shell.
 
-    Actions are `start`, `stop`, `kill`, `isolate` and `heal`; in the arguments of the last two `{region}` stands
-    for a Region. `persistent` says whether what was written before a stop is there after a start. A command
+    Actions are `start`, `stop`, `kill`, `isolate`, `heal`, `zone-down` and `zone-up`; in the arguments of the last
+    four `{region}` stands for a Region, in those of the last two `{zone}` for the number of a zone. `persistent` says whether what was written before a stop is there after a start. A command
     that takes longer than `timeout_seconds` is ended.
     """
 

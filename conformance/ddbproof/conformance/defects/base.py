@@ -112,6 +112,9 @@ class Endpoint(Protocol):
     def isolated(self) -> tuple[str, ...]:
         """The Regions that are cut off now; none where the endpoint cannot be asked."""
 
+    def zones_down(self, region: str) -> tuple[str, ...]:
+        """The zones of a Region of which no node is up; none where the endpoint cannot be asked."""
+
 
 class Defect:
     """A planted defect. Subclasses say what they break and override `request` or `response`.

@@ -1,4 +1,4 @@
-"""Planted defects that show only while something is broken (ME-10, ME-11, RC-01)."""
+"""Planted defects that show only while something is broken (ME-10, ME-11, RC-01, REP-07 to REP-09)."""
 
 from __future__ import annotations
 
@@ -67,4 +67,54 @@ class AcknowledgesTooEarly(Defect):
             return call if self._count % 9 else success({})
 
 
-DEFECTS = (IsolatedRegionRefusesWrites, IsolatedWritesLost, AcknowledgesTooEarly)
+class WritesLostWithAZone(Defect):
+    """What is written while a zone is down is acknowledged by the others, and held by none of them."""
+
+    name = "writes-lost-with-a-zone"
+    sentence = "A write is answered 200 while a zone is down, and never made"
+    claims = ("REP-07",)
+
+    def request(self, call: Call) -> Call | Answer:
+        """Swallow puts while one zone is down."""
+        if call.operation == "PutItem" and len(self.endpoint.zones_down(call.region)) == 1:
+            return success({})
+        return call
+
+
+class OneZoneIsNeeded(Defect):
+    """Without its first zone a Region takes no writes."""
+
+    name = "one-zone-is-needed"
+    sentence = "Writes are refused for as long as the first zone is down"
+    claims = ("REP-08",)
+
+    def request(self, call: Call) -> Call | Answer:
+        """Refuse puts while the first zone is down."""
+        down = self.endpoint.zones_down(call.region)
+        if call.operation == "PutItem" and any(zone.endswith("a") for zone in down):
+            return failure("InternalServerError", "no leader", status=500)
+        return call
+
+
+class OneZoneIsEnough(Defect):
+    """The last zone goes on alone."""
+
+    name = "one-zone-is-enough"
+    sentence = "With two zones down writes are answered 200 by the third"
+    claims = ("REP-09",)
+
+    def request(self, call: Call) -> Call | Answer:
+        """Acknowledge puts that nobody can take."""
+        if call.operation == "PutItem" and len(self.endpoint.zones_down(call.region)) == 2:
+            return success({})
+        return call
+
+
+DEFECTS = (
+    IsolatedRegionRefusesWrites,
+    IsolatedWritesLost,
+    AcknowledgesTooEarly,
+    WritesLostWithAZone,
+    OneZoneIsNeeded,
+    OneZoneIsEnough,
+)

@@ -56,13 +56,27 @@ class Upstream:
 
     def isolated(self) -> tuple[str, ...]:
         """The Regions that are cut off now, as the control interface of the reference endpoint says."""
+        return tuple(self._faults().get("isolated", ()))
+
+    def zones_down(self, region: str) -> tuple[str, ...]:
+        """See `Endpoint.zones_down`; as the control interface says."""
+        here = self._faults().get("regions", {}).get(region, {"zones": (), "nodes": {}})
+        return tuple(
+            zone
+            for zone in here["zones"]
+            if not any(node["up"] for name, node in here["nodes"].items() if name.startswith(zone))
+        )
+
+    def _faults(self) -> dict[str, Any]:
+        """What is broken, as far as the endpoint can be asked."""
         control = self._target.control
         if control is None:
-            return ()
+            return {}
         connection, _ = self._connection(control.url)
         connection.request("GET", "/_ddbproof/state", headers={"x-ddbproof-token": control.token})
         with connection.getresponse() as response:
-            return tuple(json.loads(response.read())["faults"]["isolated"])
+            faults: dict[str, Any] = json.loads(response.read())["faults"]
+            return faults
 
     def forward(self, region: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send a request as it is. Raises OSError or HTTPException if the endpoint does not answer."""

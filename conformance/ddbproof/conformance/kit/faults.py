@@ -1,8 +1,8 @@
-"""The harm a test may do to an endpoint, where it is offered: kill and start it, cut a Region off, heal it.
+"""The harm a test may do to an endpoint, where it is offered: kill and start it, cut a Region off, take a zone down.
 
-Three hands can do it, asked in this order: the control interface of the reference endpoint (Regions), the
+Three hands can do it, asked in this order: the control interface of the reference endpoint (Regions, zones), the
 supervision of a target that we launched (kill), the user's own commands (`plan.Hooks`). Where none of them can,
-the test is not testable here. Whatever was cut off is healed when the test is over.
+the test is not testable here. Whatever was cut off or taken down is healed when the test is over.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from ddbproof.conformance.kit.polling import until
 from ddbproof.conformance.kit.watch import RESTART_SECONDS, Watch
 from ddbproof.conformance.plan import Hooks, Target
 
+ZONES = (1, 2, 3)
+"""The Availability Zones of a Region, by number; the reference endpoint calls them a, b and c."""
+
 
 class Faults:
     """The tester's hand on one target. `answers` says whether the endpoint answers at this moment."""
@@ -26,6 +29,7 @@ class Faults:
         self._watch = watch
         self._answers = answers
         self._isolated: list[str] = []
+        self._down: list[tuple[str, int]] = []
 
     def need_durable_restart(self) -> None:
         """Raises NotTestableHere unless the endpoint can be killed and keeps its data on a disk."""
@@ -64,16 +68,43 @@ class Faults:
             self._command("heal", region)
         self._isolated.remove(region)
 
+    def need_zones(self) -> None:
+        """Raises NotTestableHere unless zones can be taken down."""
+        hooks = self._target.hooks
+        if self._target.control is None and (hooks is None or "zone-down" not in hooks.commands):
+            raise NotTestableHere("nobody says how to take an Availability Zone down here; see --hooks")
+
+    def zone_down(self, region: str, zone: int) -> None:
+        """Everything in one Availability Zone of a Region goes down; `zone` is one of `ZONES`."""
+        self._zone("zone_down", region, zone)
+        self._down.append((region, zone))
+
+    def zone_up(self, region: str, zone: int) -> None:
+        """What went down with a zone is started."""
+        self._zone("zone_up", region, zone)
+        self._down.remove((region, zone))
+
+    def _zone(self, fault: str, region: str, zone: int) -> None:
+        control = self._target.control
+        if control is not None:
+            name = region + " abc"[zone]
+            command(control, "faults", {fault: name}, purpose=f"changed: {fault} {name}")
+        else:
+            self._command(fault.replace("_", "-"), region, zone)
+
     def heal_all(self) -> None:
-        """Heal whatever is still cut off."""
+        """Heal whatever is still cut off or down."""
         for region in list(self._isolated):
             self.heal(region)
+        for region, zone in list(self._down):
+            self.zone_up(region, zone)
 
-    def _command(self, action: str, region: str = "") -> None:
+    def _command(self, action: str, region: str = "", zone: int = 0) -> None:
         hooks = self._target.hooks
         if hooks is None or action not in hooks.commands:
             raise NotTestableHere(f"nobody says how to {action} here; see --hooks")
-        _run(action, [word.replace("{region}", region) for word in hooks.commands[action]], hooks)
+        words = hooks.commands[action]
+        _run(action, [word.replace("{region}", region).replace("{zone}", str(zone)) for word in words], hooks)
 
 
 def _run(action: str, arguments: list[str], hooks: Hooks) -> None:

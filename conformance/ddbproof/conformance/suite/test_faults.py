@@ -1,8 +1,8 @@
 """What must hold while something is broken: a Region cut off, an endpoint killed.
 
 These tests harm the endpoint, so they run where somebody says how (the control interface of the reference
-endpoint, a target that we launched, the user's own commands) and with nothing else beside them. Not here: the
-loss of an AZ, which no client can bring about or see.
+endpoint, a target that we launched, the user's own commands) and with nothing else beside them. Zones are in
+`test_zones`.
 """
 
 from __future__ import annotations

@@ -1,20 +1,24 @@
 """Reads and single-item writes: strong consistency, atomic conditions, the capacity they consume.
 
 Sizes are chosen far from the limits of a unit, because how sizes are counted is documented as approximate.
-Not here: what an eventually consistent read may show; its lag is lawful and any answer passes.
+An eventually consistent read may lag, so any value passes that the item ever had; but not for ever.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ddbproof.conformance.kit import Inconclusive, claim
+from ddbproof.conformance.kit import Inconclusive, claim, until
 from ddbproof.conformance.kit.tables import RegionHandle
 
 ROUNDS = 30
+EVENTUAL_READS = 5
+CAUGHT_UP_SECONDS = 20.0
+REFUSALS = ("ConditionalCheckFailedException", "TransactionCanceledException")
 WRITERS = 12
 # Bytes, units of 4 KB to read them, units of 1 KB to write them.
 SIZES = ((2_500, 1, 3), (9_600, 3, 10))
@@ -31,6 +35,56 @@ def test_a_strongly_consistent_read_sees_every_write_before_it(here: RegionHandl
     table.delete("counter")
     found = table.get("counter")
     assert found is None, f"after the delete, a strongly consistent read returned {found}"
+
+
+@claim("RC-02", consistency=True)
+def test_an_eventually_consistent_read_shows_a_write_after_a_while(here: RegionHandle) -> None:
+    """Directly after a write it may show an earlier value, never one that was not written; soon it shows the write."""
+    table = here.new_table()
+    written: list[str | None] = [None]
+    for number in range(ROUNDS):
+        table.put("counter", str(number))
+        written.append(str(number))
+        for _ in range(EVENTUAL_READS):
+            found = table.get("counter", consistent=False)
+            assert found in written, (
+                f"an eventually consistent read returned {found}, which was never written"
+            )
+    last = str(ROUNDS - 1)
+    assert until(lambda: table.get("counter", consistent=False) == last, seconds=CAUGHT_UP_SECONDS), (
+        f"{CAUGHT_UP_SECONDS:.0f} seconds after the last write an eventually consistent read does not show it"
+    )
+
+
+@claim("RC-04", consistency=True)
+def test_what_was_refused_is_never_read(here: RegionHandle) -> None:
+    """A write whose condition failed, and a transaction that was cancelled, show in no read of either kind."""
+    table = here.new_table()
+    table.put("kept", "yes")
+    refused = {"pk": {"S": "kept"}, "v": {"S": "refused"}}
+    absent = "attribute_not_exists(pk)"
+    attempts: tuple[Callable[[], Any], ...] = (
+        lambda: table.client.put_item(TableName=table.name, Item=refused, ConditionExpression=absent),
+        lambda: table.client.transact_write_items(
+            TransactItems=[
+                {"Put": {"TableName": table.name, "Item": refused, "ConditionExpression": absent}},
+                {"Put": {"TableName": table.name, "Item": {**refused, "pk": {"S": "other"}}}},
+            ]
+        ),
+    )
+    for attempt in attempts * EVENTUAL_READS:
+        try:
+            attempt()
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in REFUSALS:
+                raise
+        else:
+            raise Inconclusive("a write was accepted although its condition does not hold")
+        for consistent in (False, True):
+            found = table.get("kept", consistent=consistent), table.get("other", consistent=consistent)
+            assert found in (("yes", None), (None, None)), (
+                f"after refused writes a read with ConsistentRead={consistent} returned {found}"
+            )
 
 
 @claim("RC-08", consistency=True)

@@ -1,7 +1,7 @@
 """All Regions together: time, identifiers, and what crosses a Region's border.
 
 Replication between Regions (ME-01): a change written in one Region is sent to every other replica and
-applied there `replication_delay_seconds` later, if its version supersedes what that Region has by then
+applied there `replication_delay_seconds` later (or lawfully more: `lag`), if its version supersedes what that Region has by then
 (ME-02). A new replica is filled from all existing members, live items and tombstones with their versions;
 because merging is by version, it does not matter what arrives first or twice (GT-21).
 
@@ -19,6 +19,7 @@ import uuid
 from ddbproof.model.kernel import recovery
 from ddbproof.reference_impl.cluster.clock import Clock
 from ddbproof.reference_impl.cluster.expiry import Expiry
+from ddbproof.reference_impl.cluster.lag import Lag
 from ddbproof.reference_impl.cluster.network import Network
 from ddbproof.reference_impl.cluster.records import BackupRecord, Replica, TableRecord
 from ddbproof.reference_impl.cluster.region import Region
@@ -39,10 +40,17 @@ class Cluster:
         self.clock = clock
         self.random = random.Random(options.seed)  # noqa: S311 - reproducible identifiers, not secrets
         self.scheduler = Scheduler()
+        self.lag = Lag(options.seed, legal=options.lag == "legal")
         self.network = Network(options.regions, self.scheduler, clock)
         self.regions = {
             name: Region(
-                name, number, options, self._offer, self.catch_up, lambda: self.scheduler.now_milliseconds
+                name,
+                number,
+                options,
+                self.lag,
+                self._offer,
+                self.catch_up,
+                lambda: self.scheduler.now_milliseconds,
             )
             for number, name in enumerate(options.regions)
         }
@@ -93,7 +101,9 @@ class Cluster:
             return
         due_milliseconds = entry.instant_milliseconds + self.replication_delay_milliseconds
         for other, sibling in self.members(region, record):
-            self._send(region, other, sibling.table_id, entry, due_milliseconds)
+            self.lag.sent(sibling.table_id, entry.key)
+            late_milliseconds = self.lag.replication_milliseconds()
+            self._send(region, other, sibling.table_id, entry, due_milliseconds + late_milliseconds)
 
     def _send(
         self, source: Region, destination: Region, table_id: str, entry: Entry, due_milliseconds: int
@@ -108,6 +118,8 @@ class Cluster:
                 )
             except UnavailableError:
                 self._send(source, destination, table_id, entry, at_milliseconds + AGAIN_MILLISECONDS)
+            else:
+                self.lag.arrived(table_id, entry.key)
 
         self.network.deliver((source.name, destination.name), due_milliseconds, deliver)
 

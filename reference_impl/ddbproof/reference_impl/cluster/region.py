@@ -13,6 +13,7 @@ from ddbproof.reference_impl.cluster.feed import Feed
 from ddbproof.reference_impl.cluster.groups import TableGroups
 from ddbproof.reference_impl.cluster.idempotency import ClientTokens
 from ddbproof.reference_impl.cluster.interfaces import TableStore
+from ddbproof.reference_impl.cluster.lag import Lag
 from ddbproof.reference_impl.cluster.metadata import (
     BackupPut,
     BackupRemoved,
@@ -47,6 +48,7 @@ class Region:
         name: str,
         number: int,
         options: EndpointOptions,
+        lag: Lag,
         offer: OfferToOthers,
         catch_up: Callable[[], int],
         now: Callable[[], int],
@@ -55,6 +57,7 @@ class Region:
         self.number = number
         self.fleet = Fleet(name, catch_up)
         self._options = options
+        self._lag = lag
         self._now = now
         self.metadata = Metadata()
         self.archive = Archive()
@@ -106,13 +109,13 @@ class Region:
                 f"{options.seed} {table_id}",
                 self._now(),
                 options.partitions,
-                lagging=options.lag == "legal",
+                lagging=self._lag.legal,
                 recording=options.record_steps,
             )
         except UnavailableError:
             self.archive.release(table_id)
             raise
-        store = self._stores[table_id] = PartitionedTable(groups, feed, self.number)
+        store = self._stores[table_id] = PartitionedTable(table_id, groups, feed, self.number, self._lag)
         self.put_table(account, record)
         return store
 

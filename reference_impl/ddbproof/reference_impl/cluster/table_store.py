@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from ddbproof.model.kernel.versions import Version, supersedes
 from ddbproof.reference_impl.cluster.feed import Feed
 from ddbproof.reference_impl.cluster.groups import TableGroups
+from ddbproof.reference_impl.cluster.lag import Lag
 from ddbproof.reference_impl.errors import UnavailableError
 from ddbproof.reference_impl.replication.entries import Change
 from ddbproof.reference_impl.replication.state import GroupState
@@ -25,8 +26,10 @@ from ddbproof.reference_impl.storage.items import Image
 class PartitionedTable:
     """See `TableStore`. `groups` hands what is committed to `feed`."""
 
-    def __init__(self, groups: TableGroups, feed: Feed, region_number: int) -> None:
+    def __init__(self, table_id: str, groups: TableGroups, feed: Feed, region_number: int, lag: Lag) -> None:
         self.groups = groups
+        self._table_id = table_id
+        self._lag = lag
         self._feed = feed
         self._region_number = region_number
 
@@ -34,8 +37,12 @@ class PartitionedTable:
 
     def read(self, key: bytes, *, consistent: bool) -> Image | None:
         """See `TableStore.read`."""
+        self._lag.read(self._table_id, key)
         if not consistent:
-            return self._state(key).committed_image(key)
+            image = self._state(key).committed_image(key)
+            if self.groups.lagging and image != self._feed.fold.items.get(key):
+                self._lag.stale()
+            return image
         leading = self.groups.serving(key)
         shown = leading.shown(key)
         if leading.leader.committed < shown:
@@ -54,7 +61,13 @@ class PartitionedTable:
                 state = leading.state
             else:
                 state = self._state(low)
-            yield from state.committed_range(low, high, reverse=reverse)
+            found = state.committed_range(low, high, reverse=reverse)
+            if self.groups.lagging and not consistent:
+                shown = list(found)
+                if shown != list(self._feed.fold.items.range(low, high, reverse=reverse)):
+                    self._lag.stale()
+                found = iter(shown)
+            yield from found
 
     def _state(self, key: bytes) -> GroupState:
         """What an eventually consistent read is answered from."""

@@ -54,7 +54,7 @@ class ControlInterface:
             ("POST", "clock"): self._move_clock,
             ("POST", "faults"): self._faults.inflict,
             ("GET", "faults"): lambda _: self._faults.events(),
-            ("GET", "state"): lambda _: self._state(),
+            ("GET", "state"): lambda _: {**self._state(), "stale_reads": dict(cluster.lag.seen)},
             ("GET", "topology"): lambda _: topology(cluster),
             ("GET", "replay"): lambda _: replayed(cluster),
         }
