@@ -27,6 +27,10 @@ _COMMANDS = {
     "conform": ("ddbproof.cli.conform:conform", "Judge an endpoint and write a report."),
     "serve": ("ddbproof.cli.serve:serve", "Serve the reference endpoint."),
     "clock": ("ddbproof.cli.clock:clock", "Show or move the time of a served endpoint."),
+    "faults": (
+        "ddbproof.cli.faults:faults",
+        "Break a served endpoint in a known way; look at its partitions.",
+    ),
     "prove": ("ddbproof.cli.prove:prove", "Prove the protocols; covers and mutants."),
     "fuzz": ("ddbproof.cli.fuzz:fuzz", "Drive an endpoint beside the specification."),
     "check": ("ddbproof.cli.check:check", "Judge a recorded history: linearizable, serializable?"),
