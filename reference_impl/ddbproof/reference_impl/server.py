@@ -33,6 +33,7 @@ from ddbproof.reference_impl.endpoint import ReferenceEndpoint
 from ddbproof.reference_impl.errors import ConfigurationError
 from ddbproof.reference_impl.options import EndpointOptions
 from ddbproof.reference_impl.wire.asgi import application
+from ddbproof.reference_impl.wire.connection import connection_class
 from ddbproof.reference_impl.wire.gateway import Gateway
 
 KEEP_ALIVE_SECONDS = 65  # longer than SDKs keep a connection in their pools, so that they do not race its end
@@ -83,15 +84,15 @@ def serve(
     collector.
     """
     endpoint = ReferenceEndpoint(options)
-    app = application(
-        Gateway(endpoint, options, endpoint.clock),
-        ControlInterface(endpoint.clock, endpoint.cluster, options, control_token),
-    )
+    gateway = Gateway(endpoint, options, endpoint.clock)
+    control = ControlInterface(endpoint.clock, endpoint.cluster, options, control_token)
+    app = application(gateway, control)
     # Records live long and hold no cycles; collecting them again and again only costs time (hotpath.md).
     gc.set_threshold(50_000, 20, 100)
     config = uvicorn.Config(
         app,
         interface="asgi3",
+        http=connection_class(gateway),
         lifespan="off",
         ws="none",
         log_level="warning",
