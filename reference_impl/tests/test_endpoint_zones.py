@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from zones_by_hand import (
-    ACCOUNT,
     ELECTED_SECONDS,
     HEALED_SECONDS,
     OTHER,
@@ -249,17 +248,42 @@ def test_a_batch_hands_back_what_it_could_not_do(zones: Zones) -> None:
     }
 
 
-def test_tables_can_be_made_with_one_zone_down_and_not_with_two(zones: Zones) -> None:
-    """REP-07: a table needs leaders; after a refusal its name is free."""
+def test_tables_and_backups_can_be_made_with_one_zone_down_and_not_with_two(zones: Zones) -> None:
+    """REP-07: metadata has three replicas as well; what is refused has not happened, and names stay free."""
+    table = {"TableName": TABLE}
     zones.fault("zone_down", C)
+    zones.wait(ELECTED_SECONDS)
     zones.create("one-down")
+    zones.call("CreateBackup", **table, BackupName="one-down")
     zones.fault("zone_down", A)
     with pytest.raises(ServiceError, match="Internal server error") as refused:
         zones.create("two-down")
     assert (refused.value.code, refused.value.status) == ("InternalServerError", 500)
+    zones.wait(ELECTED_SECONDS)
+    assert zones.tried("CreateBackup", **table, BackupName="two-down") is None
+    assert zones.tried("DeleteTable", TableName="one-down") is None
+    assert zones.call("DescribeTable", TableName="one-down")["Table"]["TableStatus"] == "ACTIVE"
     zones.mend()
     zones.create("two-down")
-    assert zones.endpoint.cluster.regions[REGION].find_table(ACCOUNT, "one-down") is not None
+    assert len(zones.call("ListBackups", **table)["BackupSummaries"]) == 1
+    zones.call("DeleteTable", TableName="one-down")
+    assert zones.call("ListTables")["TableNames"] == ["two-down", TABLE]
+
+
+def test_a_table_that_is_being_deleted_goes_when_its_zones_are_back() -> None:
+    """CTL-01: what is due while nothing can be decided is done later, and only once."""
+    zones = Zones(create_delay_seconds=5)
+    zones.wait(10)
+    zones.call("DeleteTable", TableName=TABLE)
+    for zone in (A, B):
+        zones.fault("zone_down", zone)
+    zones.clock.advance(30)
+    assert zones.call("DescribeTable", TableName=TABLE)["Table"]["TableStatus"] == "DELETING"
+    zones.fault("mend", REGION)
+    for _ in range(20):
+        zones.clock.advance(1)
+        zones.endpoint.cluster.catch_up()
+    assert zones.call("ListTables")["TableNames"] == []
 
 
 def test_backups_and_restores_read_the_archive_whatever_is_down(zones: Zones) -> None:

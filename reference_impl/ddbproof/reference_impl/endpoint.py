@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ddbproof.reference_impl.api import OPERATIONS
+from ddbproof.reference_impl.api import METADATA_OPERATIONS, OPERATIONS
 from ddbproof.reference_impl.api.call import Call
 from ddbproof.reference_impl.cluster.clock import Clock
 from ddbproof.reference_impl.cluster.cluster import Cluster
@@ -41,4 +41,6 @@ class ReferenceEndpoint:
             raise NotBuiltError(operation)
         now_milliseconds = self.cluster.catch_up()
         region = self.cluster.regions[context.region]
+        if operation in METADATA_OPERATIONS:
+            region.metadata.require_ready()
         return handler(Call(self.cluster, region, context.account, now_milliseconds), parameters)

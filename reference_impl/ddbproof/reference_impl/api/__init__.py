@@ -56,3 +56,18 @@ OPERATIONS: dict[str, Operation] = {
     "UpdateTable": tables.update_table,
     "UpdateTimeToLive": time_to_live.update_time_to_live,
 }
+
+METADATA_OPERATIONS = frozenset(
+    {
+        "CreateBackup",
+        "CreateTable",
+        "DeleteBackup",
+        "DeleteTable",
+        "RestoreTableFromBackup",
+        "RestoreTableToPointInTime",
+        "UpdateContinuousBackups",
+        "UpdateTable",
+        "UpdateTimeToLive",
+    }
+)
+"""Those that change which tables and backups there are, and how these are set up."""

@@ -24,12 +24,8 @@ from ddbproof.reference_impl.cluster.network import Network
 from ddbproof.reference_impl.cluster.records import BackupRecord, Replica, TableRecord
 from ddbproof.reference_impl.cluster.region import Region
 from ddbproof.reference_impl.cluster.scheduler import Scheduler
-from ddbproof.reference_impl.errors import UnavailableError
 from ddbproof.reference_impl.options import EndpointOptions
 from ddbproof.reference_impl.storage.log import Entry
-
-AGAIN_MILLISECONDS = 500
-"""So long after a Region could not take something it is offered again."""
 
 
 class Cluster:
@@ -40,6 +36,7 @@ class Cluster:
         self.clock = clock
         self.random = random.Random(options.seed)  # noqa: S311 - reproducible identifiers, not secrets
         self.scheduler = Scheduler()
+        self.scheduler.run_until(clock.now_milliseconds())
         self.lag = Lag(options.seed, legal=options.lag == "legal")
         self.network = Network(options.regions, self.scheduler, clock)
         self.regions = {
@@ -112,14 +109,10 @@ class Cluster:
             # The replica may have been removed while the change was under way.
             if destination.table_by_id(table_id) is None:
                 return
-            try:
-                destination.store(table_id).receive(
-                    entry.key, entry.item, entry.size_bytes, entry.version, at_milliseconds
-                )
-            except UnavailableError:
-                self._send(source, destination, table_id, entry, at_milliseconds + AGAIN_MILLISECONDS)
-            else:
-                self.lag.arrived(table_id, entry.key)
+            destination.store(table_id).receive(
+                entry.key, entry.item, entry.size_bytes, entry.version, at_milliseconds
+            )
+            self.lag.arrived(table_id, entry.key)
 
         self.network.deliver((source.name, destination.name), due_milliseconds, deliver)
 
@@ -130,6 +123,8 @@ class Cluster:
 
         The caller has checked that the destination has no table of that name and is no member yet.
         """
+        for other in (region, destination, *(it for it, _ in self.members(region, record))):
+            other.metadata.require_ready()
         account, _ = region.metadata.catalog.tables[record.table_id]
         group_id = record.group_id or self.new_id()
         active_at = now_milliseconds + self.create_delay_milliseconds + self.replication_delay_milliseconds
@@ -174,19 +169,11 @@ class Cluster:
         if destination.table_by_id(table_id) is None:
             return
         store = destination.store(table_id)
-        try:
-            for source, source_id in sources:
-                if source.table_by_id(source_id) is None:
-                    continue
-                for key, item, size_bytes, version in source.store(source_id).versions():
-                    store.receive(key, item, size_bytes, version, at_milliseconds)
-        except UnavailableError:
-            self.network.deliver(
-                (destination.name, *(source.name for source, _ in sources)),
-                at_milliseconds + AGAIN_MILLISECONDS,
-                lambda at: self._fill(destination, table_id, sources, at),
-            )
-            return
+        for source, source_id in sources:
+            if source.table_by_id(source_id) is None:
+                continue
+            for key, item, size_bytes, version in source.store(source_id).versions():
+                store.receive(key, item, size_bytes, version, at_milliseconds)
         self._replicate_with_stream(destination, table_id, at_milliseconds)
 
     # -- streams --------------------------------------------------------------------------------------
@@ -208,6 +195,8 @@ class Cluster:
 
     def leave_group(self, region: Region, record: TableRecord, updating_until_milliseconds: int = 0) -> None:
         """Take the table out of its global table; what it has already sent is still delivered."""
+        for other, _ in self.members(region, record):
+            other.metadata.require_ready()
         for other, sibling in self.members(region, record):
             replicas = tuple(replica for replica in sibling.replicas if replica.region != region.name)
             other.change_table(

@@ -25,14 +25,12 @@ from ddbproof.reference_impl.cluster.clock import LATEST_MILLISECONDS
 from ddbproof.reference_impl.cluster.records import TableRecord, TimeToLive
 from ddbproof.reference_impl.cluster.region import Region
 from ddbproof.reference_impl.cluster.scheduler import Scheduler
-from ddbproof.reference_impl.errors import UnavailableError
 from ddbproof.reference_impl.storage.items import Image
 from ddbproof.reference_impl.storage.log import Entry
 
 DELAY_MILLISECONDS = 5 * 60 * 1000
 OLDEST_MILLISECONDS = 5 * 365 * 24 * 3600 * 1000
 _LOOK_AGAIN_MILLISECONDS = 3600 * 1000
-_UNAVAILABLE_MILLISECONDS = 60 * 1000
 
 _decode = msgspec.json.Decoder().decode
 Members = Callable[[Region, TableRecord], list[tuple[Region, TableRecord]]]
@@ -81,34 +79,24 @@ class Expiry:
             self._scheduler.at(due_milliseconds, lambda at: self._look(region, table_id, key, at))
 
     def _look(self, region: Region, table_id: str, key: bytes, at_milliseconds: int) -> None:
-        """Delete the item if its time has passed; while its partition cannot be reached, look again soon."""
-        again_milliseconds = _LOOK_AGAIN_MILLISECONDS
-        try:
-            if self._delete_if_due(region, table_id, key, at_milliseconds):
-                return
-        except UnavailableError:
-            again_milliseconds = _UNAVAILABLE_MILLISECONDS
-        self._scheduler.at(
-            at_milliseconds + again_milliseconds, lambda at: self._look(region, table_id, key, at)
-        )
-
-    def _delete_if_due(self, region: Region, table_id: str, key: bytes, at_milliseconds: int) -> bool:
-        """False if another Region deletes in this one's place, and may leave."""
+        """Delete the item if its time has passed."""
         record = region.table_by_id(table_id)
         setting = None if record is None else record.time_to_live
         if record is None or setting is None or not setting.enabled:
-            return True
+            return
         store = region.store(table_id)
         image = store.read(key, consistent=True)
         expires_at = None if image is None else expiry_milliseconds(image.item, setting.attribute_name)
         if expires_at is None or expires_at + DELAY_MILLISECONDS > at_milliseconds:
-            return True
+            return
         if _is_too_old(expires_at, at_milliseconds):
-            return True
+            return
         if any(other.number < region.number for other, _ in self._members(region, record)):
-            return False
+            self._scheduler.at(
+                at_milliseconds + _LOOK_AGAIN_MILLISECONDS, lambda at: self._look(region, table_id, key, at)
+            )
+            return
         store.write(key, None, 0, at_milliseconds, expired=True)
-        return True
 
 
 def expiry_milliseconds(item: bytes, attribute_name: str) -> int | None:

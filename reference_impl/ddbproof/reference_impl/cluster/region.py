@@ -59,7 +59,7 @@ class Region:
         self._options = options
         self._lag = lag
         self._now = now
-        self.metadata = Metadata()
+        self.metadata = Metadata(self.fleet, f"{options.seed} {name}", now, recording=options.record_steps)
         self.archive = Archive()
         self.client_tokens = ClientTokens()
         self.streams = Streams()
@@ -78,6 +78,10 @@ class Region:
         """The table of that id, or None once it is gone."""
         found = self.metadata.catalog.tables.get(table_id)
         return None if found is None else found[1]
+
+    def all_tables(self) -> list[TableRecord]:
+        """The tables of all accounts."""
+        return [record for _, record in self.metadata.catalog.tables.values()]
 
     def tables(self, account: str) -> list[TableRecord]:
         """The account's tables by name, in the order of the names' UTF-8 bytes."""

@@ -3,6 +3,9 @@
 Nothing runs in the background. Before each request the endpoint runs everything that has come due, in the
 order of the due times, so that a run depends only on the requests and on the clock. Moving the clock ahead
 thus delivers what was under way.
+
+What meets a partition without a leader or a quorum is done again a little later, until it can be: an action has done nothing
+when it raises UnavailableError, or may be done twice.
 """
 
 from __future__ import annotations
@@ -10,6 +13,10 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 from itertools import count
+
+from ddbproof.reference_impl.errors import UnavailableError
+
+AGAIN_MILLISECONDS = 500
 
 
 class Scheduler:
@@ -27,8 +34,15 @@ class Scheduler:
 
     def run_until(self, now_milliseconds: int) -> None:
         """Run all that is due by now, including what that adds and is due by now as well."""
+        again: list[Callable[[int], None]] = []
         while self._queue and self._queue[0][0] <= now_milliseconds:
             due_milliseconds, _, action = heapq.heappop(self._queue)
             self.now_milliseconds = due_milliseconds
-            action(due_milliseconds)
+            try:
+                action(due_milliseconds)
+            except UnavailableError:
+                again.append(action)
         self.now_milliseconds = now_milliseconds
+        for action in again:
+            # Not before now: of a long time that passes at once every half second would be tried.
+            self.at(now_milliseconds + AGAIN_MILLISECONDS, action)

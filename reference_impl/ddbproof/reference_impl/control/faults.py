@@ -175,7 +175,7 @@ class Faults:
         region = self._region(_optional(given, "region", str, next(iter(regions))))
         self._cluster.catch_up()
         number = _optional(given, "partition", int, 0)
-        for _, record in region.metadata.catalog.tables.values():
+        for record in region.all_tables():
             if record.name == table:
                 groups = region.groups(record.table_id)
                 if not 0 <= number < len(groups.map):
@@ -183,7 +183,7 @@ class Faults:
                         f"{table} has no partition {number}", hint=f"it has 0 to {len(groups.map) - 1}"
                     )
                 return region, groups, groups.map[number][0], number
-        names = sorted({record.name for _, record in region.metadata.catalog.tables.values()})
+        names = sorted({record.name for record in region.all_tables()})
         raise ConfigurationError(
             f"there is no table {table!r} in {region.name}"[:300],
             hint=f"there are: {', '.join(names[:20]) or 'none'}",

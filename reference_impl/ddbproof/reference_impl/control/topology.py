@@ -18,10 +18,7 @@ def topology(cluster: Cluster) -> dict[str, Any]:
     """The partitions of every table, by Region and name."""
     cluster.catch_up()
     return {
-        name: {
-            record.name: partitions(region.groups(record.table_id))
-            for _, record in region.metadata.catalog.tables.values()
-        }
+        name: {record.name: partitions(region.groups(record.table_id)) for record in region.all_tables()}
         for name, region in cluster.regions.items()
     }
 
@@ -65,9 +62,10 @@ def replayed(cluster: Cluster) -> dict[str, Any]:
     steps = left_out = 0
     wrong = []
     for name, region in cluster.regions.items():
-        for _, record in region.metadata.catalog.tables.values():
-            found = replay_all(region.groups(record.table_id).steps or [])
-            steps += sum(one.steps for one in found)
-            left_out += sum(one.left_out for one in found)
-            wrong += [f"{name}, {record.name}: {problem}" for problem in problems(found)]
+        groups = {record.name: region.groups(record.table_id) for record in region.all_tables()}
+        for what, one in {"(metadata)": region.metadata.groups, **groups}.items():
+            found = replay_all(one.steps or [])
+            steps += sum(it.steps for it in found)
+            left_out += sum(it.left_out for it in found)
+            wrong += [f"{name}, {what}: {problem}" for problem in problems(found)]
     return {"steps": steps, "left_out": left_out, "problems": wrong}
