@@ -124,7 +124,7 @@ class ZonesMachine(RuleBasedStateMachine):
     def crash(self, node: str, disk: str) -> None:
         self.zones.fault("crash", node, disk=disk)
 
-    @precondition(lambda self: self.zones.groups().fleet.calm and self.zones.groups().settled)
+    @precondition(lambda self: self.zones.settled)
     @rule(node=nodes)
     def lose_disk(self, node: str) -> None:
         """One at a time: two lost disks of a partition are more than three replicas are for."""
@@ -169,8 +169,7 @@ class ZonesMachine(RuleBasedStateMachine):
             return
         zones = self.zones
         zones.mend()
-        groups = zones.groups()
-        assert groups.settled, "not settled a minute after everything was mended"
+        assert zones.settled, "not settled a minute after everything was mended"
         now: dict[str, Any] = {}
         for key in KEYS:
             now[key] = zones.read(key)

@@ -95,6 +95,12 @@ class Zones:
         assert record is not None
         return here.groups(record.table_id)
 
+    @property
+    def settled(self) -> bool:
+        """True if nothing is broken in the first Region, and every group of it has three equal replicas."""
+        region = self.endpoint.cluster.regions[REGION]
+        return region.fleet.calm and self.groups().settled and region.metadata.groups.settled
+
     def leaders(self) -> dict[int, str]:
         """The zone that leads each partition, by its group."""
         groups = self.groups()

@@ -114,11 +114,24 @@ class TableGroups(TableWorld):
 
     @property
     def settled(self) -> bool:
-        """See `zones.Hosted`: all has been committed, and each group has three equal replicas."""
+        """See `zones.Hosted`: all is committed, and each group has three equal replicas, whatever its leader knows."""
         if self._under_way or self._splitting:
             return False
-        leaders = [self._find_leader(group) for group in (METADATA_GROUP, *(it for _, it in self.map))]
-        return all(leading is not None and leading.at_rest for leading in leaders)
+        return all(self._is_whole(group) for group in (METADATA_GROUP, *(it for _, it in self.map)))
+
+    def _is_whole(self, group: int) -> bool:
+        leading = self._find_leader(group)
+        if leading is None or not leading.at_rest:
+            return False
+        equal = [
+            replica
+            for replica in self.replicas(group)
+            if replica.identity in leading.followers
+            and replica.state is not None
+            and replica.record.accepted == leading.leader.epoch
+            and replica.record.length == leading.leader.length
+        ]
+        return len(equal) == len(leading.followers)
 
     # -- messages ---------------------------------------------------------------------------------------
 
