@@ -15,8 +15,7 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
 from ddbproof.reference_impl.cluster.clock import Clock
-from ddbproof.reference_impl.cluster.network import Network
-from ddbproof.reference_impl.cluster.scheduler import Scheduler
+from ddbproof.reference_impl.cluster.cluster import Cluster
 from ddbproof.reference_impl.context import CallContext
 from ddbproof.reference_impl.embedded import ClosedEndpointError, EmbeddedStore, in_process
 from ddbproof.reference_impl.errors import CallerError, ConfigurationError
@@ -47,8 +46,7 @@ def store() -> Iterator[EmbeddedStore]:
 
 @pytest.fixture
 def refusing() -> EmbeddedStore:
-    options, clock = EndpointOptions(), Clock()
-    return EmbeddedStore(Refusing(), options, clock, Network(options.regions, Scheduler(), clock))
+    return EmbeddedStore(Refusing(), Cluster(EndpointOptions(), Clock()))
 
 
 def test_a_client_writes_and_reads(store: EmbeddedStore) -> None:
@@ -59,6 +57,16 @@ def test_a_client_writes_and_reads(store: EmbeddedStore) -> None:
     answer = client.get_item(TableName="songs", Key={"pk": {"S": "a"}}, ConsistentRead=True)
     assert answer["Item"] == {"pk": {"S": "a"}, "n": {"N": "1"}}
     assert len(answer["ResponseMetadata"]["RequestId"]) == 52
+
+
+def test_a_zone_can_be_taken_down(store: EmbeddedStore) -> None:
+    """REP-07: what was acknowledged is there without it."""
+    client = store.client("us-east-1")
+    client.create_table(TableName="songs", **KEY_SCHEMA)
+    client.put_item(TableName="songs", Item={"pk": {"S": "a"}})
+    store.faults.inflict({"zone_down": "us-east-1a"})
+    store.clock.advance(3)
+    assert client.get_item(TableName="songs", Key={"pk": {"S": "a"}}, ConsistentRead=True)["Item"]
 
 
 def test_regions_are_separate(store: EmbeddedStore) -> None:

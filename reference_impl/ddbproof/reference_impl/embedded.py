@@ -31,8 +31,9 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
 from ddbproof.reference_impl.cluster.clock import Clock
-from ddbproof.reference_impl.cluster.network import Network
+from ddbproof.reference_impl.cluster.cluster import Cluster
 from ddbproof.reference_impl.context import Backend
+from ddbproof.reference_impl.control.faults import Faults
 from ddbproof.reference_impl.errors import ConfigurationError
 from ddbproof.reference_impl.options import EndpointOptions
 from ddbproof.reference_impl.wire.gateway import Gateway
@@ -55,15 +56,17 @@ class EmbeddedStore:
     """One endpoint in this process, and clients of it. Safe to use from several threads.
 
     `endpoint` is what answers; `clock` moves its time, `clock.advance(seconds)`; `network` cuts Regions off,
-    `network.isolate(region)`, and heals them.
+    `network.isolate(region)`, and heals them; `faults` breaks what is within a Region,
+    `faults.inflict({"zone_down": "us-east-1a"})` (see `control.faults`).
     """
 
-    def __init__(self, endpoint: Backend, options: EndpointOptions, clock: Clock, network: Network) -> None:
+    def __init__(self, endpoint: Backend, cluster: Cluster) -> None:
         self.endpoint = endpoint
-        self.clock = clock
-        self.network = network
-        self._options = options
-        self._gateway = Gateway(endpoint, options, clock)
+        self.clock = cluster.clock
+        self.network = cluster.network
+        self.faults = Faults(cluster)
+        self._options = cluster.options
+        self._gateway = Gateway(endpoint, cluster.options, cluster.clock)
         self._lock = threading.Lock()
         self._open = True
 
@@ -151,7 +154,7 @@ def in_process(
     from ddbproof.reference_impl.endpoint import ReferenceEndpoint
 
     endpoint = ReferenceEndpoint(options, clock=clock)
-    store = EmbeddedStore(endpoint, endpoint.options, endpoint.clock, endpoint.cluster.network)
+    store = EmbeddedStore(endpoint, endpoint.cluster)
     try:
         yield store
     finally:
