@@ -102,6 +102,13 @@ def test_the_solver_finds_a_way_with_its_own_numbers() -> None:
     assert (whole.violation, whole.depth) == (None, 3)
 
 
+def test_a_world_without_end_is_not_walked_to_its_end() -> None:
+    """Where something grows with each step, each state is larger than the one before: the memory would not do."""
+    found = explore(tickets(), Scope({"clerk": (1,)}, most_states=2_000))
+    assert (found.violation, found.complete) == (None, False)
+    assert found.states < 2_000
+
+
 def test_a_counterexample_to_induction_is_called_one() -> None:
     """Without the strengthening the promise still holds and cannot be proved: nobody is told that it is broken."""
     system = tickets(weak=True)
@@ -114,6 +121,23 @@ def test_a_counterexample_to_induction_is_called_one() -> None:
     story = told_witness(failed.obligation.step, failed.witness)
     assert "perhaps not a reachable one" in story[0]
     assert any(line.startswith("  held[") for line in story)
+
+
+def desk_with_a_display() -> System:
+    """Says in a plain truth value, and nowhere else, what the clerk has who bears the number on the display."""
+    system = tickets()
+
+    @system.safe()
+    def SAFE_displayed(desk: Desk) -> Iterator[Any]:  # noqa: N802
+        """Nobody holds a ticket that is yet to come, the clerk of that number for one."""
+        yield desk.held[desk.next + 1] < desk.next
+
+    return system
+
+
+def test_what_a_plain_truth_value_looks_up_is_a_term_too() -> None:
+    """Without that the prover would know nothing of the entry, and give a counterexample that is none."""
+    assert set(verdicts(desk_with_a_display()).values()) == {Verdict.PROVED}
 
 
 def test_a_dropped_way_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

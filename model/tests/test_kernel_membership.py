@@ -44,7 +44,10 @@ def test_one_change_at_a_time() -> None:
     group = membership.begin_change(Group(0, THREE), 3, 4)
     with pytest.raises(NotAllowed):
         membership.begin_change(group, 2, 5)
-    assert membership.begin_change(membership.finish_change(group), 2, 5).joiner == 5
+    over = membership.finish_change(group)
+    with pytest.raises(NotAllowed):
+        membership.finish_change(over)
+    assert membership.begin_change(over, 2, 5).joiner == 5
 
 
 @pytest.mark.parametrize(("leaver", "joiner"), [(4, 5), (3, 2), (3, 3)])

@@ -55,7 +55,7 @@ class Violation(msgspec.Struct, frozen=True):
 
 
 class Exploration(msgspec.Struct):
-    """What was seen. `complete` is false if the limit of states was reached first."""
+    """What was seen. `complete` is false if a limit, of states or of depth, was reached first."""
 
     states: int = 0
     edges: int = 0
@@ -125,6 +125,9 @@ class _World:
             self.found.depth = max(self.found.depth, depth)
             if not self.scope.within(state):
                 continue
+            if depth >= self.scope.most_depth:
+                self.found.complete = False
+                return
             for name, arguments, after in self._steps(state):
                 self.found.taken[name] += 1
                 self.found.edges += 1

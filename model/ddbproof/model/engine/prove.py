@@ -300,7 +300,9 @@ class _Attempt:
     ) -> tuple[Term | None, dict[str, Term], _Terms]:
         """The clause after the step for constants nobody knows; None where the step does not touch it."""
         terms = _Terms()
-        clause = invariant.clauses(way.after)[obligation.clause]
+        noting = _Listing()
+        with observed_by(noting):  # where a plain truth value is said; below it is only folded
+            clause = invariant.clauses(way.after)[obligation.clause]
         constants = {
             f"{sort.name}{number}": z3.Int(f"any.{sort.name}{number}")
             for number, sort in enumerate(clause.sorts)
@@ -319,7 +321,7 @@ class _Attempt:
                 symbolic.note_sorts(shapes[name], value)
             unknown = [SymInt(constant) for constant in constants.values()]
             terms.round = 1
-            for sort, term in way.terms:
+            for sort, term in (*way.terms, *noting.found):
                 terms.add(sort, term)
             symbolic.note_sorts(self.world.system.shape, way.after)
             goal = symbolic.folded(lambda: clause.body(*unknown))

@@ -89,13 +89,15 @@ class Scope(msgspec.Struct, frozen=True):
 
     `values` is asked for an argument's name first (`action.argument`, then `argument`), then for its sort's. `parameters` are the worlds
     to begin in. States for which `within` is false are looked at and not left. `actions` are the steps that are
-    taken there, if not all are.
+    taken there, if not all are. A world with more states than `most_states`, or with one that takes more than
+    `most_depth` steps to reach, is not explored whole: a mutant may have one in which something grows for ever.
     """
 
     values: Mapping[str, Sequence[Any]]
     parameters: Sequence[Mapping[str, Any]] = ({},)
     within: Callable[[State], bool] = lambda _state: True
     most_states: int = 200_000
+    most_depth: int = 200
     actions: tuple[str, ...] = ()
 
 

@@ -33,7 +33,8 @@ class Seat(msgspec.Struct, frozen=True):
     """A table. Behind the first line, what is remembered to judge by.
 
     `moved_from` is the status before the last step; `removed` that somebody took it out, `was_legacy` of which version;
-    `joined_beside` that `other` was a member when it joined in the version of 2017, and `agreed` whether they were alike; `copied` that it was made from a member.
+    `joined_beside` that `other` was a member when it joined in the version of 2017, and `agreed` whether they were alike;
+    `source_status` how the member stood that it was made from, NONE if it was not; `left_nobody` that no member was left when it left.
     """
 
     member: Member
@@ -48,7 +49,8 @@ class Seat(msgspec.Struct, frozen=True):
     wrote_as_member: bool
     joined_beside: bool
     agreed: bool
-    copied: bool
+    source_status: int
+    left_nobody: bool
 
 
 class State(msgspec.Struct, frozen=True):

@@ -69,6 +69,9 @@ def rounds(state: State) -> Iterator[Any]:
         lambda x: implies(state.rounds[x].record.outcome == CONFLICT, neg(proposed(state, x)))
     )
     yield forall(ROUND)(
+        lambda x: implies(state.rounds[x].record.outcome == OPEN, state.rounds[x].answers == 0)
+    )
+    yield forall(ROUND)(
         lambda x: implies(
             both(state.rounds[x].begun, state.rounds[x].record.request.catching_up),
             neg(state.rounds[x].record.changes),
@@ -384,9 +387,6 @@ def membership(state: State) -> Iterator[Any]:
         yield implies(region.serving, region.entered)
         yield implies(region.joined, same_truth(region.witness, state.witness == m))
         yield implies(region.joined, either(table.strong, state.dissolved))
-        yield implies(
-            neg(region.joined), both(state.members[m].answered == 0, neg(state.members[m].seen.any))
-        )
         yield forall(ROUND)(
             lambda x, m=m: implies(
                 both(state.rounds[x].begun, x != 0, state.rounds[x].member == m),

@@ -58,7 +58,7 @@ class Member(msgspec.Struct, frozen=True):
 class Ballot(msgspec.Struct, frozen=True):
     """A round at the Region that began it. A write is named by the number of its round.
 
-    Ghosts: its counter, and the history that it proposes (version -> the round of its write).
+    Ghosts: its counter, the history that it proposes (version -> the round of its write), and how often it was answered.
     """
 
     begun: bool
@@ -66,6 +66,7 @@ class Ballot(msgspec.Struct, frozen=True):
     counter: int
     record: Round
     history: History
+    answers: int
 
 
 class Promised(msgspec.Struct, frozen=True):
@@ -129,8 +130,8 @@ class State(msgspec.Struct, frozen=True):
 
 
 _NO_REQUEST = Request(False, 0)
-_NO_ROUND = Ballot(False, 0, 0, Round(0, _NO_REQUEST, False, False, False, 0, OPEN), FrozenMap(0))
-_NOTHING = Ballot(True, 0, 0, Round(0, _NO_REQUEST, False, True, False, 0, UNKNOWN), FrozenMap(0))
+_NO_ROUND = Ballot(False, 0, 0, Round(0, _NO_REQUEST, False, False, False, 0, OPEN), FrozenMap(0), 0)
+_NOTHING = Ballot(True, 0, 0, Round(0, _NO_REQUEST, False, True, False, 0, UNKNOWN), FrozenMap(0), 0)
 _NEW_MEMBER = Member(NEW_REGION, NEW_REGISTER, False, 0, 0, 0, 0, Seen(False, 0, False, False))
 
 
@@ -215,6 +216,11 @@ def with_member(state: State, number: int, member: Member) -> State:
 def with_round(state: State, number: int, ballot: Ballot) -> State:
     """The state with one of the rounds changed."""
     return msgspec.structs.replace(state, rounds=state.rounds.put(number, ballot))
+
+
+def answered(before: Ballot, record: Round) -> Ballot:
+    """A round that is answered: as done, as a conflict, or that nobody knows."""
+    return msgspec.structs.replace(before, record=record, answers=before.answers + 1)
 
 
 # What is said of them.

@@ -38,9 +38,11 @@ from ddbproof.model.systems._strong_state import (
     Seen,
     State,
     Told,
+    answered,
     ballot,
     counted,
     first_state,
+    is_member,
     linked,
     member_of,
     succeeded,
@@ -250,7 +252,7 @@ def begin(
     for each in MEMBERS:
         had = had.put(each, had[each].put(number, state.accepted[each]))
     promised = Promised(True, promise, state.holds[member])
-    begun = Ballot(True, member, counter, record, state.rounds[number].history)
+    begun = Ballot(True, member, counter, record, state.rounds[number].history, 0)
     return replace(
         state,
         members=state.members.put(member, replace(before, register=register)),
@@ -351,7 +353,7 @@ def finish(
         if record.changes:
             acknowledged = instants.higher(acknowledged, record.number)
         member = replace(member, answered=member.answered + 1, acknowledged=acknowledged)
-    after = with_member(with_round(state, number, replace(before, record=record)), before.member, member)
+    after = with_member(with_round(state, number, answered(before, record)), before.member, member)
     return replace(after, known=state.known.put(number, True))
 
 
@@ -362,7 +364,7 @@ def refuse(state: State, number: Annotated[int, ROUND], other: Annotated[int, ME
     require(before.begun)
     linked(state, before.member, other)
     record = strong.on_refusal(before.record, member_of(state, other).register.promised)
-    return with_round(state, number, replace(before, record=record))
+    return with_round(state, number, answered(before, record))
 
 
 @system.action
@@ -370,7 +372,7 @@ def give_up(state: State, number: Annotated[int, ROUND]) -> State:
     """A Region waits no longer."""
     before = state.rounds[number]
     require(before.begun)
-    return with_round(state, number, replace(before, record=strong.give_up(before.record)))
+    return with_round(state, number, answered(before, strong.give_up(before.record)))
 
 
 # Reads without a ballot, eventual reads, streams.
@@ -426,10 +428,9 @@ def answer(
     require(told_of == told.round)
     if not before.request.catching_up:
         member = replace(member, answered=member.answered + 1)
-    answered = replace(before, answered=True, round=number)
     return replace(
         with_member(state, before.member, member),
-        reads=state.reads.put(read, answered),
+        reads=state.reads.put(read, replace(before, answered=True, round=number)),
         known=state.known.put(number, True),
     )
 
@@ -464,8 +465,9 @@ def show(
 
 @system.action
 def read_eventually(state: State, member: Annotated[int, MEMBER]) -> State:
-    """A client reads what a member has applied."""
-    before = member_of(state, member)
+    """A client reads what a Region has applied."""
+    require(is_member(member))
+    before = state.members[member]
     require(strong.serves_eventually(before.region))
     number = before.register.applied
     seen = Seen(True, number, number < before.acknowledged, before.cut_off)

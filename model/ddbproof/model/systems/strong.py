@@ -21,6 +21,7 @@ from ddbproof.model.systems._strong_state import (
     ROUND,
     VERSION,
     State,
+    ballot,
     has,
     newer,
     proposed,
@@ -156,9 +157,26 @@ def SAFE_a_conflict_has_no_effect(state: State) -> Iterator[Any]:
         yield forall(ROUND)(lambda y, m=m: implies(state.holds[m] == y, proposed(state, y)))
 
 
+@system.safe("MR-09")
+def SAFE_a_conflict_has_a_cause(state: State) -> Iterator[Any]:
+    """A write is answered with a conflict only when a member has promised another round, with a higher ballot."""
+    yield forall(ROUND)(
+        lambda x: implies(
+            state.rounds[x].record.outcome == CONFLICT,
+            either(*(state.members[m].register.promised > ballot(state, x) for m in MEMBERS)),
+        )
+    )
+
+
+@system.safe()
+def SAFE_one_answer(state: State) -> Iterator[Any]:
+    """A request is answered once: who has heard of an error or a conflict does not hear that it was done, nor the reverse."""
+    yield forall(ROUND)(lambda x: state.rounds[x].answers <= 1)
+
+
 @system.safe("MR-14")
 def SAFE_streams_agree(state: State) -> Iterator[Any]:
-    """The item's records come in the same order at every member: that of its versions, none left out."""
+    """The item's records come in the same order at every member: that of its versions, each the write that made it."""
     for a, b in PAIRS:
         yield forall(VERSION)(
             lambda i, a=a, b=b: implies(
@@ -171,6 +189,12 @@ def SAFE_streams_agree(state: State) -> Iterator[Any]:
             lambda x, i, m=m: implies(
                 both(state.known[x], has(state, x, i), i <= state.members[m].register.shown),
                 state.streams[m][i] == state.rounds[x].history[i],
+            )
+        )
+        yield forall(ROUND, VERSION)(
+            lambda w, i, m=m: implies(
+                both(i >= 1, i <= state.members[m].register.shown, state.streams[m][i] == w),
+                both(proposed(state, w), state.rounds[w].record.changes, version(state, w) == i),
             )
         )
 
@@ -253,10 +277,13 @@ def SAFE_three_members_or_one(state: State) -> Iterator[Any]:
 
 @system.safe("MR-07")
 def SAFE_formed_from_nothing(state: State) -> Iterator[Any]:
-    """A table in strong mode began empty, and until it is formed nothing is written, read or begun."""
+    """A table in strong mode began empty; until it is formed nothing is written or begun, and who has not joined answers nothing."""
     yield implies(state.table.strong, state.items_before == 0)
     yield forall(ROUND)(lambda x: implies(both(state.table.forming, state.rounds[x].begun), x == 0))
     yield forall(READ)(lambda q: implies(state.table.forming, neg(state.reads[q].begun)))
+    for m in MEMBERS:
+        member = state.members[m]
+        yield implies(neg(member.region.joined), both(member.answered == 0, neg(member.seen.any)))
 
 
 @system.safe("GT-07")

@@ -145,6 +145,18 @@ def a_table_is_dissolved(state: State) -> Any:
     )
 
 
+@system.cover("MR-08")
+def a_last_ballot_is_tried_again(state: State) -> Any:
+    """A table is dissolved by a second last ballot, the first having come to nothing."""
+    return both(
+        state.dissolved,
+        state.rounds[1].record.last,
+        state.rounds[1].record.outcome == UNKNOWN,
+        neg(proposed(state, 1)),
+        proposed(state, 2),
+    )
+
+
 @system.cover("GT-07")
 def eventual_mode_has_its_own_rules(state: State) -> Any:
     """In eventual mode a table that is not empty has more replicas than strong mode allows."""

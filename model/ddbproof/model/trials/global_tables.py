@@ -9,7 +9,7 @@ from ddbproof.model.engine.values import both, neg
 from ddbproof.model.kernel.global_tables import Group, Member
 from ddbproof.model.kernel.refusal import require
 from ddbproof.model.systems._global_tables_state import ACTIVE, DELETING, NONE, State
-from ddbproof.model.systems.global_tables import system
+from ddbproof.model.systems._global_tables_steps import system
 
 
 @system.witness("GT-04")
@@ -70,7 +70,9 @@ def two_empty_tables_join(state: State) -> Any:
 @system.cover("GT-09")
 def a_replica_failed(state: State) -> Any:
     """A replica could not be made, and was taken out."""
-    return both(state.tables[2].removed, state.tables[2].moved_from == 2, state.tables[2].copied)
+    return both(
+        state.tables[2].removed, state.tables[2].moved_from == 2, state.tables[2].source_status != NONE
+    )
 
 
 @system.cover("GT-09")
@@ -292,6 +294,20 @@ system.scopes += [
         parameters=({"other": 1},),
         within=_within(3),
         actions=("create", "write", "begin", "add_legacy", "move", "remove"),
+    ),
+    # One version after the other, by the same two tables.
+    Scope(
+        values={
+            **_VALUES,
+            "table": (1, 2),
+            "account": (1,),
+            "create.region": (1, 2),
+            "legacy": (False, True),
+            "status": (ACTIVE,),
+        },
+        parameters=({"other": 1},),
+        within=_within(3),
+        actions=("create", "begin", "end", "add", "add_legacy", "move", "remove", "deleted"),
     ),
     # The current version: one table, its replicas and what becomes of them.
     Scope(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ddbproof.model.engine.system import Scope
-from ddbproof.model.engine.values import both, neg
+from ddbproof.model.engine.values import both, either, neg
 from ddbproof.model.kernel.membership import Group, Replica, Trio
 from ddbproof.model.kernel.refusal import require
-from ddbproof.model.systems.membership import State, system
+from ddbproof.model.systems._membership_steps import State, system
 
 
 @system.cover("REP-12")
@@ -152,8 +152,11 @@ system.scopes.extend(
                 "new_other": (2, 4),
                 "trim.node": (4,),
                 "start": (1,),
+                "join.node": (4,),
+                "floor": (0,),
             },
             actions=(
+                "join",
                 "write",
                 "receive",
                 "say",
@@ -195,15 +198,91 @@ system.scopes.extend(
                 "index": (0, 1, 2),
                 "node": (1, 2, 4),
                 "take_snapshot.node": (1,),
-                "heal.node": (4,),
+                "heal.node": (1, 4),
                 "trim.node": (1, 4),
-                "join.node": (4,),
+                "join.node": (1, 2, 4),
                 "raise_floor.one": (1,),
                 "raise_floor.other": (2,),
             },
             actions=("write", "receive", "apply", "take_snapshot", "heal", "join", "raise_floor", "trim"),
             within=lambda state: state.length < 3,
             most_states=60_000,
+        ),
+        # Anybody is to leave and anybody to come in, members or not.
+        Scope(
+            values={
+                "node": (1, 2, 3, 4),
+                "position": (0,),
+                "configuration": (1,),
+                "index": (0,),
+                "leaver": (1, 3, 5),
+                "joiner": (1, 4),
+                "old_one": (1, 2),
+                "old_other": (2, 3),
+                "new_one": (1, 2),
+                "new_other": (2, 3, 4),
+                "items_one": (1, 2),
+                "items_other": (2, 3),
+            },
+            actions=("begin_change", "promise", "say", "finish_change"),
+            within=lambda state: state.changes < 2,
+        ),
+        # Whose word counts.
+        Scope(
+            values={
+                "node": (1, 2, 4),
+                "position": (0,),
+                "configuration": (0,),
+                "index": (0,),
+                "end": (1,),
+            },
+            actions=("write", "receive", "say", "acknowledge"),
+            within=lambda state: state.length < 2,
+        ),
+        # A floor, and a replica that joined there; then somebody leaves who has what is before it.
+        Scope(
+            values={
+                "node": (1, 2, 3, 4),
+                "position": (0,),
+                "configuration": (0, 1),
+                "index": (0, 1),
+                "receive.node": (1, 2),
+                "apply.node": (1, 2),
+                "say.node": (1, 2, 4),
+                "join.node": (4,),
+                "promise.node": (2, 3, 4),
+                "leaver": (1,),
+                "joiner": (4,),
+                "acknowledge.one": (1,),
+                "acknowledge.other": (2,),
+                "raise_floor.one": (1,),
+                "raise_floor.other": (2,),
+                "join.floor": (1,),
+                "old_one": (2,),
+                "old_other": (3,),
+                "new_one": (2,),
+                "new_other": (4,),
+                "items_one": (2,),
+                "items_other": (3, 4),
+            },
+            actions=(
+                "write",
+                "receive",
+                "apply",
+                "say",
+                "acknowledge",
+                "raise_floor",
+                "join",
+                "begin_change",
+                "promise",
+                "finish_change",
+            ),
+            within=lambda state: both(
+                state.length < 2,
+                either(
+                    neg(state.group.changing), both(state.acknowledged == 1, state.replicas[4].start == 1)
+                ),
+            ),
         ),
     ]
 )

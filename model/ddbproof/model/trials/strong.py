@@ -12,7 +12,6 @@ from ddbproof.model.engine.system import Scope
 from ddbproof.model.systems._strong_state import (
     CONFLICT,
     NOBODY,
-    OPEN,
     State,
     succeeded,
     written,
@@ -26,6 +25,7 @@ _ROUND = ("begin", "promise", "propose", "accept", "finish", "refuse")
 _WRITE = ("begin", "promise", "propose", "accept", "finish")
 _READ = ("ask", "tell", "answer")
 _TOUCH = ("lose_touch", "find_touch", "resume_by_read", "resume_by_round")
+_TWICE = range(-1, 3)  # suspended once, and found touch again; a wrong kernel may count down
 _FORMED = ({"witness": NOBODY, "formed": True},)
 _WITH_A_WITNESS = ({"witness": 2, "formed": True},)
 _FROM_ONE_REGION = ({"witness": NOBODY, "formed": False},)
@@ -81,11 +81,6 @@ def _begun(state: State, *plan: tuple[int, int]) -> bool:
     )
 
 
-def _over(state: State, number: int) -> bool:
-    """A round has its outcome."""
-    return state.rounds[number].record.outcome != OPEN
-
-
 def _retried(state: State) -> bool:
     """The second round fails with a conflict before the third begins, in the same Region."""
     return _begun(state, (0, 1), (1, 0), (1, 1)) and (
@@ -126,7 +121,7 @@ def _away(state: State) -> bool:
     away = state.members[2]
     return (
         _begun(state, (0, 1))
-        and away.region.suspensions < 3
+        and away.region.suspensions in _TWICE
         and (away.cut_off or away.region.suspensions == 0 or succeeded(state, 1))
         and (not state.rounds[1].begun or away.region.suspensions > 0)
         and (not state.reads[1].begun or (succeeded(state, 1) and not away.cut_off))
@@ -139,7 +134,7 @@ def _back_by_a_ballot(state: State) -> bool:
     return (
         _begun(state, (0, 1), (2, 1))
         and not state.rounds[1].record.request.catching_up
-        and away.region.suspensions < 3
+        and away.region.suspensions in _TWICE
         and (not state.rounds[1].begun or away.region.suspensions > 0)
         and (away.region.suspensions < 2 or written(state, 1, 1))
         and (not second.begun or (away.region.suspensions == 2 and second.record.request.catching_up))
@@ -157,7 +152,7 @@ def _leaving(state: State) -> bool:
         and (not second.begun or second.record.last)
         and not third.record.last
         and (not state.table.dissolving or written(state, 1, 1))
-        and (not third.begun or state.members[0].register.last or state.members[1].register.last)
+        and (not third.begun or state.promises[0][2].given or state.promises[1][2].given)
         and not state.accepted[2][1]
         and not state.promises[2][1].given
     )
@@ -165,12 +160,23 @@ def _leaving(state: State) -> bool:
 
 system.scopes.extend(
     [
-        # The same Region begins twice.
+        # The same Region begins twice, and may lose touch.
         Scope(
-            values={**_TWO_ROUNDS, "begin.member": (0,), "counter": (1,), "member": (0, 1), "other": (0, 1)},
+            values={
+                **_TWO_ROUNDS,
+                "begin.member": (0,),
+                "counter": (1,),
+                "member": (0, 1),
+                "other": (0, 1),
+                "meant_for": (0, 1, 2),
+                "version": (-1, 1, 2),
+                "lose_touch.member": (0,),
+            },
             parameters=_FORMED,
-            within=lambda state: _begun(state, (0, 1), (0, 1)),
-            actions=(*_ROUND, "give_up"),
+            within=lambda state: (
+                _begun(state, (0, 1), (0, 1)) and state.members[0].region.suspensions in _TWICE
+            ),
+            actions=(*_ROUND, "give_up", "lose_touch"),
         ),
         # A conflict, and another attempt.
         Scope(
@@ -223,15 +229,23 @@ system.scopes.extend(
                 "witness": (NOBODY, 1),
                 "in_strong_mode": (False, True),
                 "stays": (0, 1, 2),
+                "catching_up": (False, True),
+                "lose_touch.member": (0,),
+                "find_touch.member": (0,),
+                "read_eventually.member": (2,),
             },
             parameters=_FROM_ONE_REGION,
             within=lambda state: (
                 state.items_before < 2
+                and state.members[0].region.suspensions in _TWICE
                 and state.table.replicas + state.table.witnesses < 5
                 and not state.table.dissolving
                 and not state.rounds[1].begun
             ),
-            actions=("write_alone", "create", "join", "form", "enter", "begin", "remove"),
+            actions=(
+                *("write_alone", "create", "join", "form", "enter", "begin", "remove"),
+                *("lose_touch", "find_touch", "read_eventually"),
+            ),
         ),
         # A table in eventual mode, of which some would like to make another.
         Scope(
@@ -306,7 +320,7 @@ system.scopes.extend(
             parameters=_FORMED,
             within=lambda state: (
                 _one_after_the_other(state)
-                and state.members[0].region.suspensions < 3
+                and state.members[0].region.suspensions in _TWICE
                 and (succeeded(state, 2) or state.members[0].region.suspensions == 0)
             ),
             actions=(*_WRITE, *_READ, *_TOUCH, "learn"),
@@ -331,6 +345,23 @@ system.scopes.extend(
                 and (not state.table.dissolving or written(state, 1, 1))
             ),
             actions=(*_WRITE, "remove", "dissolve"),
+        ),
+        # The first last ballot comes to nothing.
+        Scope(
+            values={
+                **_TWO_ROUNDS,
+                "begin.member": (2,),
+                "promise.member": (1,),
+                "other": (1,),
+                "counter": (1, 2),
+                "last": (True,),
+                "replicas": (2,),
+                "witnesses": (0,),
+                "stays": (2,),
+            },
+            parameters=_FORMED,
+            within=lambda state: _begun(state, (2, 1), (2, 2)),
+            actions=("begin", "promise", "propose", "give_up", "remove", "dissolve"),
         ),
         # A table is dissolved. Region 2 stays, Region 0 has written and Region 1 still tries.
         Scope(
@@ -376,10 +407,15 @@ system.scopes.extend(
         ),
         # It only believes that it is alone, and reads before and after.
         Scope(
-            values={**_AWAY, "catching_up": (False, True), "begin.catching_up": (False,)},
+            values={
+                **_AWAY,
+                "catching_up": (False, True),
+                "begin.catching_up": (False,),
+                "enter.member": (2,),
+            },
             parameters=_FORMED,
-            within=lambda state: _begun(state, (0, 1)) and state.members[2].region.suspensions < 3,
-            actions=(*_WRITE, *_READ, *_TOUCH),
+            within=lambda state: _begun(state, (0, 1)) and state.members[2].region.suspensions in _TWICE,
+            actions=(*_WRITE, *_READ, *_TOUCH, "enter"),
         ),
         # Two writers, in two Regions, and all that may come between them.
         Scope(

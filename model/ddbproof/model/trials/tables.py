@@ -295,6 +295,12 @@ system.scopes += [
         within=_within(2, 3),
         actions=("create", "ready", "begin_backup", "end_backup", "delete_backup", "delete", "gone"),
     ),
+    # The backup that a table left, while one of the next table of the name is being made.
+    Scope(
+        values={**_VALUES, "name": (1,), "contents": (1,), "protected": (False,)},
+        within=_within(3, 3),
+        actions=("create", "ready", "turn_recovery_on", "begin_backup", "end_backup", "delete", "gone"),
+    ),
     # A key that is lost while a backup is being made.
     Scope(
         values={**_VALUES, "name": (1,), "contents": (1,), "protected": (False,)},
