@@ -187,6 +187,30 @@ def test_a_partition_splits_while_it_is_written() -> None:
     assert zones.scan() == follows(zones) == dict.fromkeys(KEYS, value)
 
 
+def test_a_partition_that_grows_too_large_is_split() -> None:
+    """PART-05, PART-06: over and over, while it is written; nobody is refused meanwhile."""
+    zones = Zones(partitions=1, partition_bytes=1_000)
+    keys = [f"item-{number:04}" for number in range(400)]
+    for number, key in enumerate(keys):
+        assert zones.put(key, number)
+        if number % 10 == 0:
+            zones.wait(0.2)
+    zones.wait(10)
+    groups = zones.groups()
+    assert len(groups.map) >= 5
+    assert all(groups.leader(group).state.fold.size_bytes <= 1_000 for _, group in groups.map)
+    assert zones.scan() == follows(zones) == {key: number for number, key in enumerate(keys)}
+    assert len({low for low, _ in groups.map}) == len(groups.map)
+
+
+def test_one_item_is_never_split() -> None:
+    """PART-06: however large it is."""
+    zones = Zones(partitions=1, partition_bytes=1_000)
+    zones.call("PutItem", TableName=TABLE, Item={"pk": {"S": "k"}, "n": {"N": "1"}, "v": {"S": "x" * 5_000}})
+    zones.wait(5)
+    assert len(zones.groups().map) == 1
+
+
 def test_a_split_outlives_the_zone_that_led_it() -> None:
     """PART-05: whoever leads next goes on with it."""
     zones = Zones(partitions=1)

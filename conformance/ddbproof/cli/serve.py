@@ -36,6 +36,7 @@ def serve(
     create_delay_seconds: float = 0.0,
     restore_lag_seconds: float = 300.0,
     partitions: int = 2,
+    partition_bytes: int = 10 * 1024**3,
     lag: Literal["none", "legal"] = "none",
     record_steps: Annotated[bool, Parameter(negative="")] = False,
     verify_signatures: bool = False,
@@ -67,6 +68,8 @@ def serve(
         How far LatestRestorableDateTime trails the endpoint's time.
     partitions
         How many partitions a new table begins with, each with a replica in three Availability Zones.
+    partition_bytes
+        A partition whose items have more bytes than this is split while it is written; DynamoDB does so at 10 GB.
     lag
         "legal" lets eventually consistent reads, and other Regions of a global table, fall behind by chance, as
         they may in DynamoDB; "none" is for tools that cannot bear that.
@@ -106,6 +109,8 @@ def serve(
             raise CommandError(f"{name} must be from 0 to 10,000,000 seconds, not {value}")
     if not 1 <= partitions <= MOST_PARTITIONS:
         raise CommandError(f"--partitions must be from 1 to {MOST_PARTITIONS:,}, not {partitions}")
+    if not 1_000 <= partition_bytes <= 10 * 1024**3:
+        raise CommandError(f"--partition-bytes must be from 1,000 to 10 GB, not {partition_bytes:,}")
     options = EndpointOptions(
         regions=_regions(regions),
         seed=seed,
@@ -115,6 +120,7 @@ def serve(
         access_keys=keys,
         verify_signatures=verify_signatures,
         partitions=partitions,
+        partition_bytes=partition_bytes,
         lag=lag,
         record_steps=record_steps,
     )

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ddbproof.model.kernel.limits import MOST_BYTES
+
 DEFAULT_REGIONS = ("us-east-1", "eu-west-1", "ap-northeast-1")
 DEFAULT_ACCOUNT = "000000000000"
 
@@ -27,7 +29,8 @@ class EndpointOptions:
     five minutes); `create_delay_seconds` for which a new table, backup or restore stays CREATING (and a
     deleted table DELETING), 0 by default because most tests only wait for it; `access_keys` maps access key
     ids to accounts (an id that is not in it stands for DEFAULT_ACCOUNT unless signatures are verified);
-    `verify_signatures` checks SigV4; `frozen_at_milliseconds` starts a clock that moves only when it is moved; `partitions` that a new table begins with; `lag`
+    `verify_signatures` checks SigV4; `frozen_at_milliseconds` starts a clock that moves only when it is moved; `partitions` that a new table begins with, each of which is split when
+    its items have more than `partition_bytes` (PART-06 says 10 GB); `lag`
     is "none", or "legal" to let eventually consistent reads and other Regions fall behind by chance, as they may;
     `record_steps` keeps every durable step of every replica, in memory, to be replayed through the proved systems.
     """
@@ -41,5 +44,6 @@ class EndpointOptions:
     verify_signatures: bool = False
     frozen_at_milliseconds: int | None = None
     partitions: int = 2
+    partition_bytes: int = MOST_BYTES
     lag: Literal["none", "legal"] = "none"
     record_steps: bool = False

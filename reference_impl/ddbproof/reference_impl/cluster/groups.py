@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from ddbproof.model.kernel import lease
+from ddbproof.model.kernel import lease, limits
 from ddbproof.reference_impl.cluster.table_world import TableWorld
 from ddbproof.reference_impl.errors import UnavailableError
 from ddbproof.reference_impl.replication.entries import Change, Entry, Member, Opened, Write
@@ -42,6 +42,7 @@ Feed = Callable[[Change], None]
 class TableGroups(TableWorld):
     """The groups of a table with `partitions` partitions, on the nodes of `fleet`.
 
+    A partition with items of more than `most_bytes` is split, while it is written, so that each half has as many of them.
     `feed` is given every committed change once, those of an item in their order. With `lagging`, followers fall behind by
     chance, as they may; else nobody can tell them from their leader. Raises UnavailableError if too little of the
     Region is there to elect leaders.
@@ -55,11 +56,13 @@ class TableGroups(TableWorld):
         now_milliseconds: int,
         partitions: int,
         *,
+        most_bytes: int = limits.MOST_BYTES,
         lagging: bool = False,
         recording: bool = False,
     ) -> None:
         super().__init__(fleet, seed, now_milliseconds, recording=recording)
         self.lagging = lagging
+        self._most_bytes = most_bytes
         self._feed = feed
         self._archived: dict[int, int] = {}
         self._leaders: dict[int, Leading] = {}
@@ -107,8 +110,11 @@ class TableGroups(TableWorld):
 
     def _ticked(self) -> None:
         for replica in self.all_replicas():
-            if replica.leading is not None:
-                self._hand_over(replica.leading)
+            leading = replica.leading
+            if leading is not None:
+                self._hand_over(leading)
+                if leading.state.fold.size_bytes > self._most_bytes and leading.at_rest:
+                    self._split_in_the_middle(leading)
         if self._splitting:
             self._look_at_map()
 
@@ -279,20 +285,20 @@ class TableGroups(TableWorld):
                 raise UnavailableError("the partition is being split")
         return leading
 
-    def split(self, key: bytes, cut: bytes) -> bool:
-        """Begin to split the partition that a key lies in at another key of it; False if it cannot be split now."""
-        begun = self.serving(key).split.ask(cut)
-        self._splitting = self._splitting or begun
-        self.fleet.rouse(self)
+    def split(self, key: bytes) -> bool:
+        """Begin to split the partition that a key lies in at the middle of its items; False if it cannot be split now."""
+        begun = self._split_in_the_middle(self.serving(key))
         self.pump()
         return begun
 
-    def split_in_the_middle(self, key: bytes) -> bool:
-        """Split the partition that a key lies in between its items, so that each half has as many of them."""
-        items = self.serving(key).state.fold.items
-        half = islice(items.range(b"", None), len(items) // 2, None)
-        middle = next(half, None)
-        return len(items) > 1 and middle is not None and self.split(key, middle[0])
+    def _split_in_the_middle(self, leading: Leading) -> bool:
+        items = leading.state.fold.items
+        middle = next(islice(items.range(b"", None), len(items) // 2, None), None)
+        if middle is None or len(items) < 2 or not leading.split.ask(middle[0]):
+            return False
+        self._splitting = True
+        self.fleet.rouse(self)
+        return True
 
     def _look_at_map(self) -> None:
         """A split is under way: use the new map as soon as there is one, and let go of what was split."""

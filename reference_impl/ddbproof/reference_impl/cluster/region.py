@@ -113,6 +113,7 @@ class Region:
                 f"{options.seed} {table_id}",
                 self._now(),
                 options.partitions,
+                most_bytes=options.partition_bytes,
                 lagging=self._lag.legal,
                 recording=options.record_steps,
             )

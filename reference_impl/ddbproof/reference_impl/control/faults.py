@@ -140,7 +140,7 @@ class Faults:
         region, groups, low, number = self._partition(name, given)
         region.fleet.note("split", f"{name}, partition {number}")
         try:
-            done = groups.split_in_the_middle(low)
+            done = groups.split(low)
         except UnavailableError as error:
             raise ConfigurationError("the partition has no leader just now", cause=error.cause) from error
         if not done:

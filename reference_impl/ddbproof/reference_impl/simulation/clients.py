@@ -102,10 +102,13 @@ class Client:
         before = self._current
 
         def got(_had_answer: bool) -> None:
-            self._current = before
             if call.found is not None:
                 self.router.learn(call.found)
-            then()
+            if (
+                before is None or not before.outcome
+            ):  # else it was given up meanwhile, and the client has gone on
+                self._current = before
+                then()
 
         call = _Call(self, "", "read", then=got, quiet=True)
         call.key = MAP_KEY
@@ -129,7 +132,8 @@ class Client:
 
     def finished(self, call: _Call) -> None:
         """Go on."""
-        self._current = None
+        if self._current is call:
+            self._current = None
         if call.outcome == "info":
             self.process = self._new_process()
         if call.then is not None:
