@@ -161,6 +161,9 @@ def newer_said_otherwise(one: Promise, other: Promise) -> bool:
 
 _STORE = ("write", "append", "save", "acknowledge")
 _ELECT = ("prepare", "save", "promise", "start")
+# Bounds have a lower end, or a world is endless for a mutant that counts the other way; not at nought, or such a mutant
+# is not followed to where it does harm.
+_LEAST = -1
 
 
 def _promised(state: State, epoch: int) -> bool:
@@ -177,8 +180,8 @@ def _failover(state: State) -> bool:
     """Replicas 0 and 1 acknowledge an entry, then epoch 1 is begun, then others follow; two entries at the most."""
     first, second = state.epochs[0].leader, state.epochs[1].leader
     return (
-        first.length < 2
-        and second.length < 3
+        _LEAST <= first.length < 2
+        and _LEAST <= second.length < 3
         and (first.committed == 1 or not _promised(state, 1))
         and (second.epoch == 1 or state.first.memory.record.accepted == 0)
     )
@@ -188,8 +191,8 @@ def _late_messages(state: State) -> bool:
     """The election of epoch 1 comes first, and what the old leader has sent arrives afterwards."""
     one, two = state.epochs[0], state.epochs[1]
     return (
-        one.leader.length < 2
-        and two.leader.length < 2
+        _LEAST <= one.leader.length < 2
+        and _LEAST <= two.leader.length < 2
         and (one.leader.length == 0 or one.log[0] == 1)
         and (two.leader.length == 0 or two.log[0] == 2)
         and (two.started or not _stored(state))
@@ -200,7 +203,7 @@ def _old_promise(state: State) -> bool:
     """Replicas 0 and 2 elect leader 1 and commit an entry of it; then replica 1 alone promises epoch 2."""
     two = state.epochs[1].leader
     return (
-        two.length < 2
+        _LEAST <= two.length < 2
         and state.second.memory.record.promised != 1
         and state.first.memory.record.promised < 2
         and state.third.memory.record.promised < 2
@@ -214,8 +217,8 @@ def _three_leaders(first_entries: int) -> Callable[[State], bool]:
     def within(state: State) -> bool:
         one, two = state.epochs[0], state.epochs[1]
         return (
-            one.leader.length < first_entries + 1
-            and two.leader.length < 2
+            _LEAST <= one.leader.length < first_entries + 1
+            and _LEAST <= two.leader.length < 2
             and (one.leader.length == 0 or one.log[0] == 1)
             and (two.leader.length == 0 or two.log[0] == 2)
             and (state.second.disk.record.length == first_entries or not _promised(state, 1))
@@ -252,7 +255,7 @@ system.scopes.extend(
                 "append.replica": (0, 1, 2),
                 "commit.replica": (0, 2),
             },
-            within=lambda state: state.epochs[0].leader.length < 3,
+            within=lambda state: _LEAST <= state.epochs[0].leader.length < 3,
             actions=(*_STORE, "commit", "crash"),
         ),
         # A write is acknowledged, and two replicas go on with a new leader; the third is down.
@@ -364,6 +367,25 @@ system.scopes.extend(
             },
             within=_three_leaders(2),
             actions=(*_STORE, *_ELECT, "synchronize"),
+        ),
+        # What replicas 0 and 2 tell the new leader reaches the old one, whose entry they never had.
+        Scope(
+            values={
+                "replica": (0, 2),
+                "epoch": (0, 1),
+                "prepare.epoch": (1,),
+                "start.epoch": (1,),
+                "synchronize.epoch": (1,),
+                "acknowledge.epoch": (0,),
+                "asked": (1,),
+                "meant_for": (0, 1),
+                "entry": (1, 2),
+                "index": (0,),
+                "length": (1,),
+                "missing": (1,),
+            },
+            within=_late_messages,
+            actions=("write", "save", "acknowledge", *_ELECT, "synchronize"),
         ),
         # A promise that was given for an earlier epoch is counted for a later one.
         Scope(
