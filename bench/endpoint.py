@@ -30,6 +30,8 @@ from ddbproof.conformance.targets import open_target
 from ddbproof.conformance.targets.errors import TargetError
 
 REQUESTS = 3_000
+LEAST_REQUESTS = 300
+ROUND_SECONDS = 2.0
 ROUNDS = 3
 CONNECTIONS = (1, 8, 64)
 KEYS = 1_000
@@ -154,13 +156,23 @@ async def send_all(server: Server, requests: list[bytes], connections: int) -> l
     return taken
 
 
-def measure(server: Server, make: Callable[[int], Request], connections: int, first: int = 0) -> Figures:
-    """One round."""
-    requests = [framed(server, *make(first + number)) for number in range(REQUESTS)]
+def measure(
+    server: Server, make: Callable[[int], Request], connections: int, count: int = REQUESTS
+) -> Figures:
+    """One round of so many requests."""
+    requests = [framed(server, *make(number)) for number in range(count)]
     before = cpu_seconds(server.pids)
     taken = asyncio.run(send_all(server, requests, connections))
-    cpu = (cpu_seconds(server.pids) - before) / REQUESTS * 1e6
+    cpu = (cpu_seconds(server.pids) - before) / count * 1e6
     return Figures(cpu, statistics.median(taken) * 1e3, sorted(taken)[len(taken) * 99 // 100] * 1e3)
+
+
+def requests_a_round(server: Server) -> int:
+    """As many as a round has time for: the slowest are not asked as much as the others."""
+    began = time.perf_counter()
+    measure(server, put, 1, LEAST_REQUESTS)
+    rate = LEAST_REQUESTS / (time.perf_counter() - began)
+    return max(LEAST_REQUESTS, min(REQUESTS, int(rate * ROUND_SECONDS)))
 
 
 def started(stack: contextlib.ExitStack, name: str, *options: str) -> Server | None:
@@ -199,11 +211,12 @@ def compare(peers: tuple[str, ...]) -> None:
     """The reference beside the others."""
     with servers(peers) as running:
         best: dict[tuple[int, str, str], list[Figures]] = {}
+        counts = {name: requests_a_round(server) for name, server in running.items()}
         for round_number in range(ROUNDS):
             for connections in CONNECTIONS:
                 for work, make in WORK.items():
                     for name, server in running.items():
-                        figures = measure(server, make, connections)
+                        figures = measure(server, make, connections, counts[name])
                         best.setdefault((connections, work, name), []).append(figures)
             sys.stdout.write(f"round {round_number + 1} of {ROUNDS} done\n")
             sys.stdout.flush()
