@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from ddbproof.conformance.kit.control import command
 from ddbproof.conformance.kit.outcomes import Inconclusive, NotTestableHere
@@ -83,6 +84,17 @@ class Faults:
         """What went down with a zone is started."""
         self._zone("zone_up", region, zone)
         self._down.remove((region, zone))
+
+    @contextmanager
+    def without_zones(self, region: str, *zones: int) -> Iterator[None]:
+        """Some zones are down while this lasts."""
+        for zone in zones:
+            self.zone_down(region, zone)
+        try:
+            yield
+        finally:
+            for zone in zones:
+                self.zone_up(region, zone)
 
     def _zone(self, fault: str, region: str, zone: int) -> None:
         control = self._target.control

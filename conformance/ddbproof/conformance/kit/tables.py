@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -177,6 +178,22 @@ class preparing:  # noqa: N801 - read as a word in `with preparing():`
             raise Inconclusive(f"could not prepare, an answer is unreadable: {error}") from error
 
 
+UNANSWERED = object()
+"""What `try_get` gives where no answer could be had."""
+
+
+def _tried(request: Callable[[], object]) -> object:
+    """What a request gives; UNANSWERED if the endpoint is not there, or answers that it cannot serve."""
+    try:
+        return request()
+    except CONNECTION_ERRORS:
+        return UNANSWERED
+    except ClientError as error:
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
+            return UNANSWERED
+        raise
+
+
 class TableHandle:
     """One table in one Region."""
 
@@ -193,15 +210,11 @@ class TableHandle:
 
     def try_put(self, key: str, value: str) -> bool:
         """As `put`, to an endpoint that may be down: whether it was answered 200. Other refusals are raised."""
-        try:
-            self.put(key, value)
-        except CONNECTION_ERRORS:
-            return False
-        except ClientError as error:
-            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
-                return False
-            raise
-        return True
+        return _tried(lambda: self.put(key, value)) is not UNANSWERED
+
+    def try_get(self, key: str) -> object:
+        """As `get`, strongly consistent, of an endpoint that may be down: UNANSWERED then. Other refusals are raised."""
+        return _tried(lambda: self.get(key))
 
     def delete(self, key: str) -> None:
         """Delete the item with partition key `key`."""

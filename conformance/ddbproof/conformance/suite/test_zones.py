@@ -8,42 +8,25 @@ judged is what was acknowledged, what comes afterwards, and that nothing is answ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
-
-from botocore.exceptions import ClientError
 
 from ddbproof.conformance.kit import Inconclusive, claim
 from ddbproof.conformance.kit.clock import EndpointClock
 from ddbproof.conformance.kit.faults import ZONES, Faults
-from ddbproof.conformance.kit.outcomes import CONNECTION_ERRORS
-from ddbproof.conformance.kit.tables import RegionHandle, TableHandle
+from ddbproof.conformance.kit.tables import UNANSWERED, RegionHandle, TableHandle
 
 KEYS = [f"item-{number}" for number in range(16)]
 # A lease is about two seconds, an election less; a monitor may need some more to notice.
 RECOVERED_SECONDS = 10.0
 HEALED_SECONDS = 30.0
-UNANSWERED = object()
 
 
 def at_once(step: Callable[[str], Any]) -> dict[str, Any]:
     """A step for every key, all at the same time: what fails is tried again by the client, which takes a while."""
     with ThreadPoolExecutor(len(KEYS)) as pool:
         return dict(zip(KEYS, pool.map(step, KEYS), strict=True))
-
-
-def read(table: TableHandle, key: str) -> Any:
-    """A strongly consistent read of an endpoint that may be down."""
-    try:
-        return table.get(key)
-    except CONNECTION_ERRORS:
-        return UNANSWERED
-    except ClientError as error:
-        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
-            return UNANSWERED
-        raise
 
 
 def put_all(table: TableHandle, value: str) -> dict[str, bool]:
@@ -53,20 +36,7 @@ def put_all(table: TableHandle, value: str) -> dict[str, bool]:
 
 def read_all(table: TableHandle) -> dict[str, Any]:
     """Read every item, strongly consistently; `UNANSWERED` where no answer could be had."""
-    return at_once(lambda key: read(table, key))
-
-
-@contextmanager
-def without(faults: Faults, clock: EndpointClock, region: RegionHandle, *zones: int) -> Iterator[None]:
-    """Some zones are down, and started again afterwards."""
-    for zone in zones:
-        faults.zone_down(region.name, zone)
-    try:
-        yield
-    finally:
-        for zone in zones:
-            faults.zone_up(region.name, zone)
-        clock.pass_seconds(HEALED_SECONDS, at_most_seconds=HEALED_SECONDS)
+    return at_once(table.try_get)
 
 
 @claim("REP-07", consistency=True)
@@ -78,10 +48,11 @@ def test_no_acknowledged_write_is_lost_with_a_zone(
     table = here.new_table()
     for zone in ZONES:
         before = put_all(table, f"before-{zone}")
-        with without(faults, clock, here, zone):
+        with faults.without_zones(here.name, zone):
             during = put_all(table, f"during-{zone}")
             clock.pass_seconds(RECOVERED_SECONDS)
             found = read_all(table)
+        clock.pass_seconds(HEALED_SECONDS, at_most_seconds=HEALED_SECONDS)
         for key in KEYS:
             # A write that was not answered may have been made all the same.
             lawful = {f"during-{zone}"} if during[key] else {f"during-{zone}", f"before-{zone}"}
@@ -101,7 +72,7 @@ def test_writes_and_strong_reads_go_on_without_a_zone(
     faults.need_zones()
     table = here.new_table()
     for zone in ZONES:
-        with without(faults, clock, here, zone):
+        with faults.without_zones(here.name, zone):
             clock.pass_seconds(RECOVERED_SECONDS)
             written = put_all(table, f"without-{zone}")
             refused = [key for key, done in written.items() if not done]
@@ -114,6 +85,7 @@ def test_writes_and_strong_reads_go_on_without_a_zone(
                 f"{RECOVERED_SECONDS:.0f} seconds after zone {zone} of {here.name} went down, "
                 f"{len(unread)} of {len(KEYS)} strongly consistent reads were refused"
             )
+        clock.pass_seconds(HEALED_SECONDS, at_most_seconds=HEALED_SECONDS)
 
 
 @claim("REP-09", consistency=True)
@@ -125,7 +97,7 @@ def test_nothing_is_acknowledged_or_read_wrongly_without_two_zones(
     table = here.new_table()
     if not all(put_all(table, "before").values()):
         raise Inconclusive("could not prepare: a write was refused before anything was broken")
-    with without(faults, clock, here, *ZONES[:2]):
+    with faults.without_zones(here.name, *ZONES[:2]):
         clock.pass_seconds(RECOVERED_SECONDS)
         written = put_all(table, "during")
         acknowledged = [key for key, done in written.items() if done]
@@ -138,6 +110,7 @@ def test_nothing_is_acknowledged_or_read_wrongly_without_two_zones(
             f"with two of three zones of {here.name} down, {len(shown)} of {len(KEYS)} strongly consistent reads "
             f"were answered, the first with {answered[shown[0]]}"
         )
+    clock.pass_seconds(HEALED_SECONDS, at_most_seconds=HEALED_SECONDS)
     found = read_all(table)
     wrong = {key: value for key, value in found.items() if value not in ("before", "during")}
     assert not wrong, f"after all zones of {here.name} were back, items read {wrong}"
