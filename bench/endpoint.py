@@ -36,8 +36,9 @@ ROUNDS = 3
 CONNECTIONS = (1, 8, 64)
 KEYS = 1_000
 PEERS = ("dynoxide", "dynalite", "dynamodb-local", "extenddb", "moto")
+STAMP = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
 AUTHORIZATION = (
-    "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260101/us-east-1/dynamodb/aws4_request, "
+    f"AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/{STAMP[:8]}/us-east-1/dynamodb/aws4_request, "
     "SignedHeaders=host;x-amz-date, Signature=0"
 )
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
@@ -117,7 +118,7 @@ def framed(server: Server, operation: str, request: dict[str, object]) -> bytes:
     body = json.dumps(request).encode()
     head = (
         f"POST / HTTP/1.1\r\nHost: {server.host}:{server.port}\r\nX-Amz-Target: DynamoDB_20120810.{operation}\r\n"
-        f"Content-Type: application/x-amz-json-1.0\r\nX-Amz-Date: 20260101T000000Z\r\n"
+        f"Content-Type: application/x-amz-json-1.0\r\nX-Amz-Date: {STAMP}\r\n"
         f"Authorization: {AUTHORIZATION}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
@@ -187,7 +188,12 @@ def started(stack: contextlib.ExitStack, name: str, *options: str) -> Server | N
     assert parts.hostname
     assert parts.port
     server = Server(frozenset(children() - before), parts.hostname, parts.port)
-    asyncio.run(send_all(server, [framed(server, "CreateTable", dict(TABLE))], 1))
+    try:
+        asyncio.run(send_all(server, [framed(server, "CreateTable", dict(TABLE))], 1))
+    except SystemExit as refused:
+        # These requests are not signed: who checks that has no place here.
+        sys.stdout.write(f"{name}: left out ({refused})\n")
+        return None
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         with contextlib.suppress(SystemExit):
