@@ -34,6 +34,6 @@ log is a handle beside the record. A step that the protocol does not allow raise
     instants, logs what they share
 
 Kernels call each other through the module, so that whoever replaces a function, as mutants do, replaces it for
-all of them. The endpoint runs versions, backup and recovery; the replicated core (`reference_impl/replication`)
+all of them. The endpoint runs versions, backup and recovery, and by its replicated core (`reference_impl/replication`)
 replication, lease, membership, partitions and splits; the others wait for what will run them (docs/roadmap.md).
 """
