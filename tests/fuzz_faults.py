@@ -49,13 +49,11 @@ def _applies_by_arrival() -> Any:
     """What arrives replaces what is there, however old it is."""
     right = PartitionedTable.receive
 
-    def wrong(
-        self: PartitionedTable, key: bytes, item: bytes | None, size: int, version: Version, now: int
-    ) -> bool:
+    def wrong(self: PartitionedTable, key: bytes, item: bytes | None, size: int, version: Version) -> bool:
         stored = self.groups.serving(key).state.fold.version_of(key)
         if stored is not None:
             version = Version(stored.timestamp_milliseconds, version.region_number, stored.counter + 1)
-        return right(self, key, item, size, version, now)
+        return right(self, key, item, size, version)
 
     return patch.object(PartitionedTable, "receive", wrong)
 

@@ -16,8 +16,9 @@ from zones_by_hand import (
     Zones,
 )
 
+from ddbproof.reference_impl.cluster.groups import TableGroups
 from ddbproof.reference_impl.control.topology import replayed
-from ddbproof.reference_impl.errors import ServiceError
+from ddbproof.reference_impl.errors import ServiceError, UnavailableError
 
 KEYS = [f"k{number}" for number in range(24)]
 
@@ -297,6 +298,19 @@ def test_tables_and_backups_can_be_made_with_one_zone_down_and_not_with_two(zone
     assert len(zones.call("ListBackups", **table)["BackupSummaries"]) == 1
     zones.call("DeleteTable", TableName="one-down")
     assert zones.call("ListTables")["TableNames"] == ["two-down", TABLE]
+
+
+def test_a_table_that_could_not_be_made_leaves_nothing_behind(zones: Zones) -> None:
+    """Where nothing can be acknowledged: nobody looks after groups that never led."""
+    fleet = zones.groups().fleet
+    for zone in (A, B):
+        for number in (1, 2):
+            zones.fault("fill_disk", f"{zone}-{number}")
+    before = set(fleet.restless)
+    with pytest.raises(UnavailableError):
+        TableGroups(fleet, lambda _: None, "never made", START_MILLISECONDS, 4)
+    zones.fault("jump_clock", f"{C}-1", milliseconds=1)  # all that is hosted is roused by a fault
+    assert set(fleet.restless) == before
 
 
 def test_a_table_that_is_being_deleted_goes_when_its_zones_are_back() -> None:

@@ -50,7 +50,7 @@ def steps(chance: random.Random) -> list[tuple[str, Callable[[], tuple[Any, ...]
 
 
 def run(seed: int, count: int = 60) -> None:
-    """One run. Raises AssertionError, or whatever a defect raises, if something is wrong."""
+    """One run. Raises AssertionError if something is wrong."""
     chance = random.Random(seed)
     machine = ZonesMachine()
     machine.begin(chance.randint(1, 3), chance.randint(0, 5), chance.choice(["none", "legal"]))
@@ -68,6 +68,6 @@ def first_failure(seeds: int) -> int | None:
     for seed in range(seeds):
         try:
             run(seed)
-        except Exception:
+        except AssertionError:  # and nothing else: a defect that cannot be planted any more raises, too
             return seed
     return None

@@ -63,7 +63,7 @@ def batch_get_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
         if left:
             unprocessed[name] = {**request, "Keys": left}
         consumed += _consumed(record, parameters, units)
-    if unavailable == asked:
+    if 0 < unavailable == asked:
         raise UnavailableError("no item of the batch could be read")
     return {
         "Responses": responses,
@@ -102,13 +102,13 @@ def batch_write_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
         units = 0.0
         for write, (key, item, size_bytes) in zip(writes, planned_writes, strict=True):
             try:
-                old = store.write(key, item, size_bytes, call.now_milliseconds)
+                old = store.write(key, item, size_bytes)
             except UnavailableError:
                 unprocessed.setdefault(name, []).append(write)
                 continue
             units += write_units(0 if old is None else old.size_bytes, size_bytes)
         consumed += _consumed(record, parameters, units)
-    if sum(map(len, unprocessed.values())) == sum(map(len, requests.values())):
+    if 0 < sum(map(len, unprocessed.values())) == sum(map(len, requests.values())):
         raise UnavailableError("no write of the batch was acknowledged")
     return {"UnprocessedItems": unprocessed, **({"ConsumedCapacity": consumed} if consumed else {})}
 

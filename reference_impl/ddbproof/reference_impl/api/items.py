@@ -113,7 +113,7 @@ def _replace(
     size_bytes: int,
 ) -> dict[str, Any]:
     """Write the whole item, or delete it, and answer."""
-    old = call.region.store(record.table_id).write(key, item, size_bytes, call.now_milliseconds)
+    old = call.region.store(record.table_id).write(key, item, size_bytes)
     answer = consumed_capacity(record, parameters, write_units(_size(old), size_bytes))
     if parameters.get("ReturnValues") == "ALL_OLD" and old is not None:
         answer["Attributes"] = msgspec.Raw(old.item)
@@ -135,7 +135,7 @@ def update_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     old = None if old_image is None else decode_item(old_image)
     new, size_bytes, result = updated_item(schema, parameters["Key"], old, update, bindings)
     encoded = encode_item(new)
-    call.region.store(record.table_id).write(key, encoded, size_bytes, call.now_milliseconds)
+    call.region.store(record.table_id).write(key, encoded, size_bytes)
     answer = consumed_capacity(record, parameters, write_units(_size(old_image), size_bytes))
     attributes: Any = None
     match parameters.get("ReturnValues", "NONE"):

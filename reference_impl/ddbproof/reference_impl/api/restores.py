@@ -181,4 +181,4 @@ def _fill(call: Call, record: TableRecord, state: Fold) -> None:
     """Write the restored items as the new table's own history, which begins with the restore."""
     store = call.region.store(record.table_id)
     for key, image in state.items.range(b"", None):
-        store.write(key, image.item, image.size_bytes, call.now_milliseconds)
+        store.write(key, image.item, image.size_bytes)

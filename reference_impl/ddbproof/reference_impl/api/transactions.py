@@ -126,9 +126,7 @@ def transact_write_items(call: Call, parameters: dict[str, Any]) -> dict[str, An
         call.region.store(place.record.table_id).require_ready(place.key)
     for action, place, change in zip(actions, places, changes, strict=True):
         if action.kind != "ConditionCheck":
-            call.region.store(place.record.table_id).write(
-                place.key, change.item, change.size_bytes, call.now_milliseconds
-            )
+            call.region.store(place.record.table_id).write(place.key, change.item, change.size_bytes)
     tables = [place.record for place in places]
     if token:
         reads = _units(tables, [read_units(change.size_bytes, consistent=True) for change in changes])

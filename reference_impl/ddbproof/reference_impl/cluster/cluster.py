@@ -105,13 +105,11 @@ class Cluster:
     def _send(
         self, source: Region, destination: Region, table_id: str, entry: Entry, due_milliseconds: int
     ) -> None:
-        def deliver(at_milliseconds: int) -> None:
+        def deliver(_at_milliseconds: int) -> None:
             # The replica may have been removed while the change was under way.
             if destination.table_by_id(table_id) is None:
                 return
-            destination.store(table_id).receive(
-                entry.key, entry.item, entry.size_bytes, entry.version, at_milliseconds
-            )
+            destination.store(table_id).receive(entry.key, entry.item, entry.size_bytes, entry.version)
             self.lag.arrived(table_id, entry.key)
 
         self.network.deliver((source.name, destination.name), due_milliseconds, deliver)
@@ -173,7 +171,7 @@ class Cluster:
             if source.table_by_id(source_id) is None:
                 continue
             for key, item, size_bytes, version in source.store(source_id).versions():
-                store.receive(key, item, size_bytes, version, at_milliseconds)
+                store.receive(key, item, size_bytes, version)
         self._replicate_with_stream(destination, table_id, at_milliseconds)
 
     # -- streams --------------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ class Expiry:
                 at_milliseconds + _LOOK_AGAIN_MILLISECONDS, lambda at: self._look(region, table_id, key, at)
             )
             return
-        store.write(key, None, 0, at_milliseconds, expired=True)
+        store.write(key, None, 0, expired=True)
 
 
 def expiry_milliseconds(item: bytes, attribute_name: str) -> int | None:

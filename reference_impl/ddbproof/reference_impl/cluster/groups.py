@@ -36,7 +36,7 @@ _ELECTION_MILLISECONDS = 5_000
 _LONGEST_LAG_MILLISECONDS = 600
 _LAG_BEGINS = 0.02
 
-Feed = Callable[[Change], None]
+Take = Callable[[Change], None]
 
 
 class TableGroups(TableWorld):
@@ -51,7 +51,7 @@ class TableGroups(TableWorld):
     def __init__(
         self,
         fleet: Fleet,
-        feed: Feed,
+        feed: Take,
         seed: str,
         now_milliseconds: int,
         partitions: int,
@@ -70,8 +70,12 @@ class TableGroups(TableWorld):
         self._split: set[int] = set()
         self.map: PartitionMap = ()
         self._lows: list[bytes] = []
-        self._found(partitions)
         fleet.host(self)
+        try:
+            self._found(partitions)
+        except UnavailableError:
+            fleet.dismiss(self)
+            raise
 
     def _found(self, partitions: int) -> None:
         self._new_group()
@@ -224,19 +228,24 @@ class TableGroups(TableWorld):
         leading = self._find_leader(self.group_of(key))
         if leading is None or not leading.state.affairs.serves or self.fleet.messages.any:
             return False
-        home, leader = leading.replica.environment.node, leading.leader
-        return leading.shown(key) <= leader.committed and any(
-            replica.environment.node != home
-            and replica.record.accepted == replica.record.promised == leader.epoch
-            and replica.saved.record.length == replica.record.length == leader.length
-            and replica.number == replica.saved.number == leading.number
-            and all(
-                self.fleet.reaches(one, other) and replica.disk.mirrors and leading.replica.disk.mirrors
-                for one, other in ((home, replica.environment.node), (replica.environment.node, home))
-            )
-            and self.lag.get(replica.group, (-1, 0))[0] != replica.environment.node
-            for replica in self.replicas(leading.replica.group)
-            if replica.identity in leading.followers
+        if leading.shown(key) > leading.leader.committed or not leading.replica.disk.mirrors:
+            return False
+        followers = self.replicas(leading.replica.group)
+        return any(self._acknowledges_at_once(leading, follower) for follower in followers)
+
+    def _acknowledges_at_once(self, leading: Leading, follower: Replica) -> bool:
+        home, node = leading.replica.environment.node, follower.environment.node
+        record, saved, leader = follower.record, follower.saved, leading.leader
+        return (
+            node != home
+            and follower.identity in leading.followers
+            and record.accepted == record.promised == leader.epoch
+            and saved.record.length == record.length == leader.length
+            and follower.number == saved.number == leading.number
+            and follower.disk.mirrors
+            and self.fleet.reaches(home, node)
+            and self.fleet.reaches(node, home)
+            and self.lag.get(follower.group, (-1, 0))[0] != node
         )
 
     # -- the archive ------------------------------------------------------------------------------------
@@ -259,7 +268,7 @@ class TableGroups(TableWorld):
         return self._archived.get(group, 0) >= length
 
     def _parent_of(self, group: int) -> int:
-        return next(it.latest_affairs().child_of for it in self.all_replicas() if it.group == group)
+        return next(it.latest_affairs().child_of for it in self.replicas(group))
 
     def _hand_over(self, leading: Leading) -> None:
         """Hand over to the archive what is committed, at once: a backup is made of what is there."""
@@ -316,13 +325,15 @@ class TableGroups(TableWorld):
 
     def _let_go(self, group: int) -> None:
         """Drop a group once its children have all that it had, and so has the archive."""
-        children = {it.group: False for it in self.all_replicas() if it.latest_affairs().child_of == group}
-        for replica in self.all_replicas():
-            child = replica.decided_affairs().child
-            if replica.group in children and child is not None and child.open:
-                children[replica.group] = True
+        serving = {
+            replica.group
+            for replica in self.all_replicas()
+            if (affairs := replica.decided_affairs()).child_of == group
+            and affairs.child is not None
+            and affairs.child.open
+        }
         committed = max((replica.record.committed for replica in self.replicas(group)), default=0)
-        if len(children) == 2 and all(children.values()) and self._is_archived(group, committed):
+        if len(serving) == 2 and self._is_archived(group, committed):
             self._split.discard(group)
             for seat in self.seats:
                 seat.drop(group)
@@ -335,10 +346,10 @@ class TableGroups(TableWorld):
         """
         for replica in self.all_replicas():
             affairs = replica.latest_affairs()
-            leading = self._find_leader(affairs.child_of)
-            if affairs.child is None or affairs.child.open or leading is None:
+            if affairs.child is None or affairs.child.open:
                 continue
-            if leading.at_rest and not leading.split.may_become(replica.group):
+            leading = self._find_leader(affairs.child_of)
+            if leading is not None and leading.at_rest and not leading.split.may_become(replica.group):
                 for seat in self.seats:
                     seat.drop(replica.group)
 

@@ -17,7 +17,7 @@ class TableStore(Protocol):
     """The data of one table in one Region.
 
     Keys are encoded primary keys (values.keys). `consistent` asks for a strongly consistent read (RC-03);
-    without it an answer may lag. `now_milliseconds` is the request's instant. Whatever is asked may raise UnavailableError: too
+    without it an answer may lag. Whatever is asked may raise UnavailableError: too
     little of the Region is there.
     """
 
@@ -30,13 +30,7 @@ class TableStore(Protocol):
         """Items with start <= key < end in key order, or against it."""
 
     def write(
-        self,
-        key: bytes,
-        item: bytes | None,
-        size_bytes: int,
-        now_milliseconds: int,
-        *,
-        expired: bool = False,
+        self, key: bytes, item: bytes | None, size_bytes: int, *, expired: bool = False
     ) -> Image | None:
         """Put `item` (canonical JSON), or delete when it is None; returns what was there before.
 
@@ -47,9 +41,7 @@ class TableStore(Protocol):
     def require_ready(self, key: bytes) -> None:
         """Raises UnavailableError unless a write of `key` would be acknowledged at once, without a doubt."""
 
-    def receive(
-        self, key: bytes, item: bytes | None, size_bytes: int, version: Version, now_milliseconds: int
-    ) -> bool:
+    def receive(self, key: bytes, item: bytes | None, size_bytes: int, version: Version) -> bool:
         """Apply a change from another Region if its version supersedes; False when it lost (ME-04)."""
 
     def versions(self) -> Iterable[tuple[bytes, bytes | None, int, Version]]:

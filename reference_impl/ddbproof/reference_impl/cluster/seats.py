@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ddbproof.reference_impl.replication import messages
 from ddbproof.reference_impl.replication.entries import Entry
 from ddbproof.reference_impl.replication.environment import Checkpoint, Record, Timing
+from ddbproof.reference_impl.replication.hosting import Host
 from ddbproof.reference_impl.replication.node import Node
 from ddbproof.reference_impl.replication.replica import Replica
 
@@ -121,20 +122,19 @@ class MemoryDisk:
         self._base, self._records, self._places, self._confirmed = base, [], [], 0
 
 
-class Seat:
+class Seat(Host):
     """One table's replicas on one node, and what they need of the world (`Environment`)."""
 
     def __init__(self, world: TableWorld, machine: StorageNode, timing: Timing, seed: int) -> None:
+        super().__init__(world)
         self._world = world
         self._machine = machine
         self.node = machine.number
         self.recording = world.steps is not None
         self.timing = timing
         self.random = random.Random(seed)  # noqa: S311 - who waits how long is no secret
-        self.incarnation = 0
         self.disks: dict[int, MemoryDisk] = {}
         self.running: Node | None = None
-        self._crashes: dict[int, int] = {}  # the place of each group's crash in the record
         if machine.up:
             self.start()
 
@@ -175,18 +175,6 @@ class Seat:
     def served(self, group: int, epoch: int) -> None:
         """See `Environment`. Nobody looks on here; the simulation does."""
 
-    def new_identity(self) -> int:
-        """See `Environment`."""
-        return self._world.new_identity()
-
-    def new_group(self) -> int:
-        """See `Environment`."""
-        return self._world.new_group()
-
-    def nodes_of(self, group: int) -> Sequence[int]:
-        """See `Environment`."""
-        return self._world.nodes_of(group)
-
     def spare_node(self, instead_of: int, taken: Sequence[int]) -> int | None:
         """See `Environment`."""
         return self._world.fleet.spare(instead_of, taken)
@@ -225,11 +213,8 @@ class Seat:
         self.incarnation += 1
         self.running = Node(self, self._open_disk, self.drop_disk)
         self.running.open(list(self.disks))
-        for group, replica in self.running.replicas.items():
-            if group in self._crashes:
-                log = replica.log.digest(replica.record.length)
-                self._world.crash_became(self._crashes[group], replica.record, log)
-        self._crashes.clear()
+        if self._world.steps is not None:
+            self._complete_crashes(self._world.steps, self.running.replicas)
         self.disk_changed()
 
     def crash(self, *, disk: str) -> None:
@@ -237,9 +222,7 @@ class Seat:
         self.incarnation += 1
         if self.running is not None:
             for group, replica in self.running.replicas.items():
-                log = replica.log.digest(replica.record.length)
-                place = self.record(group, "crash", {"replica": replica.identity}, replica.record, log)
-                self._crashes[group] = place
+                self._crashes[group] = self.record(group, "crash", {"replica": replica.identity}, None)
                 self.disks[group].crash(replica, torn=disk == "torn")
         self.running = None
         if disk == "lost":
@@ -250,12 +233,3 @@ class Seat:
         if self.running is not None:
             self.running.host(group, identity, affairs)
             self.disk_changed()
-
-    def _unless_crashed(self, action: Callable[[], None]) -> Callable[[], None]:
-        incarnation = self.incarnation
-
-        def unless() -> None:
-            if self.incarnation == incarnation:
-                action()
-
-        return unless

@@ -96,37 +96,26 @@ class PartitionedTable:
     # -- writes -----------------------------------------------------------------------------------------
 
     def write(
-        self,
-        key: bytes,
-        item: bytes | None,
-        size_bytes: int,
-        now_milliseconds: int,
-        *,
-        expired: bool = False,
+        self, key: bytes, item: bytes | None, size_bytes: int, *, expired: bool = False
     ) -> Image | None:
         """See `TableStore.write`."""
-        groups = self.groups
-        groups.attend(now_milliseconds)
-        leading = groups.serving(key)
+        leading = self.groups.serving(key)
         old = leading.state.fold.items.get(key)
         if item is None and old is None:
             return self.read(key, consistent=True)
         change = leading.change(key, item, size_bytes, self._region_number, expired=expired)
-        groups.write(leading, change)
+        self.groups.write(leading, change)
         return old
 
-    def receive(
-        self, key: bytes, item: bytes | None, size_bytes: int, version: Version, now_milliseconds: int
-    ) -> bool:
+    def receive(self, key: bytes, item: bytes | None, size_bytes: int, version: Version) -> bool:
         """See `TableStore.receive`."""
         groups = self.groups
-        groups.attend(now_milliseconds)
         leading = groups.serving(key)
         stored = leading.state.fold.version_of(key)
         if stored is not None and not supersedes(version, stored):
             groups.settle(leading, leading.shown(key))  # what it lost against may yet be lost itself
             return False
-        groups.write(leading, Change(key, item, size_bytes, version, now_milliseconds))
+        groups.write(leading, Change(key, item, size_bytes, version, groups.now_milliseconds))
         return True
 
     def require_ready(self, key: bytes) -> None:

@@ -221,11 +221,6 @@ class TableWorld(ABC):
         if self.steps is not None and place >= 0 and not self.steps[place].saved:
             self.steps[place].saved = len(self.steps)
 
-    def crash_became(self, place: int, made: Any, log: int) -> None:
-        """What a replica is that starts again after the crash at a place of the record."""
-        if self.steps is not None:
-            self.steps[place].made, self.steps[place].log = made, log
-
     # -- what nodes ask, and others -----------------------------------------------------------------------
 
     def all_replicas(self) -> list[Replica]:

@@ -16,7 +16,9 @@ turn their steps into messages, timers and disk writes:
     electing       how a replica becomes one
     archiving      what a leader hands over to the archive
     node           a storage node: the replicas on it
+    hosting        what the worlds that drive nodes have in common
+    trace          the record of a run
 
 Nothing here reads a clock or opens a socket. Two schedulers drive it: `simulation` under virtual time and faults, and
-(with the next issue) the endpoint.
+the endpoint (`cluster.table_world`), as requests come.
 """

@@ -52,10 +52,9 @@ class Node:
     def receive(self, message: messages.Message) -> None:
         """A message has reached this node."""
         replica = self.replicas.get(message.group)
-        handler = HANDLERS.get(type(message))
-        if handler is not None:
+        if type(message) in HANDLERS:
             if replica is not None:
-                handler(replica, message)
+                replica.receive(message)
         elif isinstance(message, messages.Request):
             self._serve(replica, message)
         elif isinstance(message, messages.Reply):

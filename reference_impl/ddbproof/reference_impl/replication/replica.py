@@ -44,7 +44,7 @@ class Replica(StoredReplica):
     # -- messages ---------------------------------------------------------------------------------------
 
     def receive(self, message: messages.Message) -> None:
-        """A message has reached this replica."""
+        """A message has reached this replica, of a kind that replicas receive (`HANDLERS`)."""
         HANDLERS[type(message)](self, message)
 
     def tick(self) -> None:

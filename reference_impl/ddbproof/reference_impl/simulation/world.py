@@ -19,6 +19,7 @@ from typing import Any
 from ddbproof.reference_impl.replication import messages
 from ddbproof.reference_impl.replication.entries import Entry
 from ddbproof.reference_impl.replication.environment import Timing
+from ddbproof.reference_impl.replication.hosting import Host
 from ddbproof.reference_impl.replication.node import Node
 from ddbproof.reference_impl.replication.replica import Replica
 from ddbproof.reference_impl.replication.trace import Step
@@ -31,10 +32,11 @@ CLIENTS = 1000
 _CONNECTIONS = (messages.Request, messages.Reply, messages.Join, messages.Found, messages.Founded)
 
 
-class SimulatedNode:
+class SimulatedNode(Host):
     """A node's world (`Environment`), its node while it is up, and its disks, which outlive that."""
 
     def __init__(self, world: World, node: int) -> None:
+        super().__init__(world)
         self.world = world
         self.node = node
         self.recording = True
@@ -43,11 +45,9 @@ class SimulatedNode:
         self.random = random.Random(world.chance.getrandbits(64))  # noqa: S311 - a seeded simulation
         self.clock_base = world.chance.randrange(10_000_000_000)
         self.wall_offset = 0
-        self.incarnation = 0
         self.running: Node | None = None
         self.disks: dict[int, SimulatedDisk] = {}
         self.disk_microseconds = world.options.disk_microseconds
-        self._crashes: dict[int, int] = {}  # the place of each group's crash in the record
 
     def now_milliseconds(self) -> int:
         """See `Environment`. Off by up to the error that leases allow for."""
@@ -88,18 +88,6 @@ class SimulatedNode:
         """See `Environment`."""
         self.world.served(group, epoch)
 
-    def new_identity(self) -> int:
-        """See `Environment`."""
-        return self.world.new_identity()
-
-    def new_group(self) -> int:
-        """See `Environment`."""
-        return self.world.new_group()
-
-    def nodes_of(self, group: int) -> Sequence[int]:
-        """See `Environment`. Placement knows of all nodes, those that are down as well."""
-        return self.world.nodes_of(group)
-
     def spare_node(self, instead_of: int, taken: Sequence[int]) -> int | None:
         """See `Environment`. Placement knows which nodes are up, and chance decides between them."""
         return self.world.spare_node(instead_of, taken)
@@ -123,11 +111,7 @@ class SimulatedNode:
         self.incarnation += 1
         self.running = Node(self, self.open_disk, self.drop_disk)
         self.running.start(list(self.disks))
-        for group, replica in self.running.replicas.items():
-            if group in self._crashes:
-                crash = self.world.trace[self._crashes[group]]
-                crash.made, crash.log = replica.record, replica.log.digest(replica.record.length)
-        self._crashes.clear()
+        self._complete_crashes(self.world.trace, self.running.replicas)
 
     def crash(self, *, disk_lost: bool = False) -> None:
         """The node is gone; its disks too, perhaps."""
@@ -148,15 +132,6 @@ class SimulatedNode:
 
     def _disk_time(self) -> int:
         return self.random.randint(self.disk_microseconds // 2, 2 * self.disk_microseconds)
-
-    def _unless_crashed(self, action: Callable[[], None]) -> Callable[[], None]:
-        incarnation = self.incarnation
-
-        def unless() -> None:
-            if self.incarnation == incarnation:
-                action()
-
-        return unless
 
 
 class World:
