@@ -224,8 +224,8 @@ def compare(peers: tuple[str, ...]) -> None:
                     for name, server in running.items():
                         figures = measure(server, make, connections, counts[name])
                         best.setdefault((connections, work, name), []).append(figures)
-            sys.stdout.write(f"round {round_number + 1} of {ROUNDS} done\n")
-            sys.stdout.flush()
+                sys.stdout.write(f"round {round_number + 1} of {ROUNDS}, {connections} connections: done\n")
+                sys.stdout.flush()
     for connections in CONNECTIONS:
         sys.stdout.write(
             f"\n{connections} connections: CPU microseconds a request (reference's share of it), p50/p99 in ms\n"
