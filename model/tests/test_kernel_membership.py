@@ -65,7 +65,7 @@ def test_a_promise_is_the_end_of_the_past(replica: Replica, number: int) -> None
             membership.on_promise(replica, number)
         return
     after = membership.on_promise(replica, number)
-    assert [n for n in range(6) if membership.may_acknowledge(after, n)] == [number]
+    assert [n for n in range(6) if membership.may_acknowledge(after.configuration, n)] == [number]
     assert (after.start, after.end, after.full, after.applied) == (
         replica.start,
         replica.end,

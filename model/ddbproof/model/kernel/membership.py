@@ -87,9 +87,9 @@ def on_promise(replica: Replica, number: int) -> Replica:
     return Replica(number, replica.start, replica.end, replica.full, replica.applied)
 
 
-def may_acknowledge(replica: Replica, number: int) -> bool:
-    """True if a replica may say in a configuration how far its log goes."""
-    return replica.configuration == number
+def may_acknowledge(promised: int, number: int) -> bool:
+    """True if a replica that has promised a configuration may say in one how far its log goes."""
+    return promised == number
 
 
 def has_quorum(members: Trio, one: int, other: int, held_by_one: int, held_by_other: int, end: int) -> bool:

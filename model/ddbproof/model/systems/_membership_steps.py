@@ -121,7 +121,7 @@ def receive(state: State, node: Annotated[int, NODE], index: Annotated[int, INDE
 def say(state: State, node: Annotated[int, NODE], number: Annotated[int, NUMBER]) -> State:
     """A replica says in a configuration how far its log goes."""
     replica = state.replicas[node]
-    require(membership.may_acknowledge(replica, number))
+    require(membership.may_acknowledge(replica.configuration, number))
     ends = state.said[number].put(node, replica.end)
     return msgspec.structs.replace(state, said=state.said.put(number, ends))
 

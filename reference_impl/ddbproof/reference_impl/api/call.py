@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from ddbproof.reference_impl.cluster.cluster import Cluster
 from ddbproof.reference_impl.cluster.records import TableRecord
 from ddbproof.reference_impl.cluster.region import Region
@@ -21,8 +23,7 @@ _NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}\Z", re.ASCII)
 _TABLE_ARN = re.compile(r"arn:(aws[a-z-]*):dynamodb:([a-z0-9-]+):([0-9]{12}):table/([a-zA-Z0-9_.-]{3,255})\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One request under way: who asks, where, and the instant (milliseconds) at which it is answered."""
 
     cluster: Cluster
@@ -87,6 +88,9 @@ def table_name(call: Call, name_or_arn: str) -> str | None:
 
 def find_table(call: Call, name_or_arn: str) -> TableRecord | None:
     """The table in whatever state, or None."""
+    found = call.region.find_table(call.account, name_or_arn)
+    if found is not None:  # a table's name is one that tables may have
+        return found
     name = table_name(call, name_or_arn)
     return None if name is None else call.region.find_table(call.account, name)
 
@@ -125,6 +129,8 @@ def refuse_unbuilt(operation: str, parameters: Mapping[str, Any], members: tuple
 
     A member that is absent, empty or false asks for nothing and is let through.
     """
+    if parameters.keys().isdisjoint(members):
+        return
     for member in members:
         if parameters.get(member):
             raise NotBuiltError(f"{operation} with {member}")

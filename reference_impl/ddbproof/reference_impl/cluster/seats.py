@@ -45,13 +45,9 @@ class MemoryDisk:
         self._places: list[int] = []
         self._base: Checkpoint | None = None
         self._records: list[Record] | None = [] if machine.disk_is_faulty else None
+        self.mirrors = self._records is None  # see `Disk`
         self._confirmed = 0
         self._pending: list[Callable[[], None]] = []
-
-    @property
-    def mirrors(self) -> bool:
-        """See `Disk`."""
-        return self._records is None
 
     def write(self, record: Record, place: int) -> None:
         """See `Disk.write`."""
@@ -106,7 +102,7 @@ class MemoryDisk:
             self._pending.pop(0)()
         if self._records is not None:
             self._saved(replica.place)  # the disk mirrors the memory again, whatever was written of it
-        self._base, self._records, self._places = None, None, []
+        self._base, self._records, self._places, self.mirrors = None, None, [], True
 
     def crash(self, replica: Replica, *, torn: bool) -> None:
         """The replica's node is gone."""
@@ -120,6 +116,7 @@ class MemoryDisk:
 
     def _begin(self, base: Checkpoint) -> None:
         self._base, self._records, self._places, self._confirmed = base, [], [], 0
+        self.mirrors = False
 
 
 class Seat(Host):

@@ -70,8 +70,10 @@ class Bindings:
     """
 
     def __init__(self, names: dict[str, str] | None = None, values: dict[str, Value] | None = None) -> None:
-        _check_names(names)
-        _check_values(values)
+        if names is not None:
+            _check_names(names)
+        if values is not None:
+            _check_values(values)
         self.names: dict[str, str] = names or {}
         self.values: dict[str, Value] = values or {}
         self._prepared: dict[Expression[Any], Any] = {}
@@ -106,9 +108,7 @@ class Bindings:
         )
 
 
-def _check_names(names: dict[str, str] | None) -> None:
-    if names is None:
-        return
+def _check_names(names: dict[str, str]) -> None:
     if not names:
         raise ValidationError("ExpressionAttributeNames must not be empty")
     for alias, name in names.items():
@@ -127,9 +127,7 @@ def _check_names(names: dict[str, str] | None) -> None:
             )
 
 
-def _check_values(values: dict[str, Value] | None) -> None:
-    if values is None:
-        return
+def _check_values(values: dict[str, Value]) -> None:
     if not values:
         raise ValidationError("ExpressionAttributeValues must not be empty")
     for placeholder, value in values.items():

@@ -186,7 +186,7 @@ class Leading(Office):
 
     def _replace_silent(self, now: int) -> None:
         timing = self.replica.environment.timing
-        for follower in self._others():
+        for follower in self._others:
             others = [it for it in self.followers.values() if it is not follower]
             floor = self.state.affairs.group.floor
             if now - follower.heard_at > timing.silence_milliseconds and all(
@@ -198,7 +198,7 @@ class Leading(Office):
                 if node is None:
                     return
                 joiner = Member(self.replica.environment.new_identity(), node)
-                self.joiner = Follower(joiner, now)
+                self._let_join(Follower(joiner, now))
                 self._leaver = follower.member.identity
                 self._invite(joiner)
                 return
@@ -224,7 +224,7 @@ class Leading(Office):
         joiner = self.joiner
         assert joiner is not None
         if now - joiner.heard_at > self.replica.environment.timing.silence_milliseconds:
-            self.joiner = None
+            self._let_join(None)
         elif joiner.reached < 0:
             self._invite(joiner.member)
         elif joiner.synchronized and joiner.reached >= self.leader.length - _NEAR:
@@ -234,9 +234,9 @@ class Leading(Office):
         """The change is decided: lay down the office, and be elected into the next configuration, if two of it are there."""
         affairs = self.state.affairs
         if self.joiner is None and affairs.joiner is not None:
-            self.joiner = Follower(affairs.joiner, now)
+            self._let_join(Follower(affairs.joiner, now))
         there = {
-            it.member for it in (*self._others(), self.followers[self.replica.identity]) if self._follows(it)
+            it.member for it in (*self._others, self.followers[self.replica.identity]) if self._follows(it)
         }
         if not lease.is_quorum(sum(member in there for member in affairs.next_members)):
             return

@@ -52,9 +52,10 @@ class Node:
     def receive(self, message: messages.Message) -> None:
         """A message has reached this node."""
         replica = self.replicas.get(message.group)
-        if type(message) in HANDLERS:
+        handler = HANDLERS.get(type(message))
+        if handler is not None:
             if replica is not None:
-                replica.receive(message)
+                handler(replica, message)  # what `Replica.receive` does, without another look for the handler
         elif isinstance(message, messages.Request):
             self._serve(replica, message)
         elif isinstance(message, messages.Reply):

@@ -63,6 +63,7 @@ class Office:
         self.followers = {member.identity: Follower(member, now) for member in members}
         self.places = {member.identity: place for place, member in enumerate(members)}
         self.joiner: Follower | None = None
+        self._others = [it for it in self.followers.values() if it.member.identity != replica.identity]
         self._promises = {promised.sender: promised for promised in promises}
         self._waiting: deque[tuple[int, Callable[[bool], None]]] = deque()
         self._newest: dict[bytes, int] = {}
@@ -132,26 +133,36 @@ class Office:
         record, _ = replication.on_append(replica.record, log, epoch, index, entry, self.leader.committed)
         replica.append_made(record, epoch, index, entry, self.leader.committed)
         self.state.apply(entry, committed=False)
-        for follower in self._others():
+        message = self._append_message(index, (entry,))
+        for follower in self._others:
             if follower.synchronized and follower.sent == index:
-                self._send(follower, index)
+                follower.sent = index + 1
+                replica.environment.send(follower.member.node, message)
         replica.save(self._acknowledge_own)
 
-    def receive(self, message: messages.Acknowledged | messages.Granted) -> None:
-        """An answer of a member, or of the replica that is to become one."""
-        follower = self.followers.get(message.sender)
-        if follower is None:
-            if self.joiner is None or message.sender != self.joiner.member.identity:
-                return
-            follower = self.joiner
-        follower.heard_at = self.replica.environment.now_milliseconds()
-        follower.applied = max(follower.applied, message.applied)
-        if isinstance(message, messages.Granted):
-            self._on_granted(follower, message)
-        else:
-            self._on_acknowledged(follower, message.answer)
+    def _let_join(self, joiner: Follower | None) -> None:
+        """Somebody is to become a member, and gets the log like the others; or nobody is any more."""
+        others = [it for it in self._others if it is not self.joiner]
+        self.joiner = joiner
+        self._others = others if joiner is None else [*others, joiner]
 
-    def _on_granted(self, follower: Follower, message: messages.Granted) -> None:
+    def _heard(self, identity: int, applied: int) -> Follower | None:
+        """A member has answered, or the replica that is to become one; None for anybody else."""
+        follower = self.followers.get(identity)
+        if follower is None:
+            follower = self.joiner
+            if follower is None or identity != follower.member.identity:
+                return None
+        follower.heard_at = self.replica.environment.now_milliseconds()
+        if applied > follower.applied:
+            follower.applied = applied
+        return follower
+
+    def on_granted(self, message: messages.Granted) -> None:
+        """The lease is granted by a member; what it has on its disk it says as well."""
+        follower = self._heard(message.sender, message.applied)
+        if follower is None:
+            return
         place = self.places.get(message.sender)
         terms = self.replica.environment.timing.terms
         if place is not None:
@@ -171,20 +182,23 @@ class Office:
                 self._send(follower, record.length)  # nothing has come since the last answer: it was lost
         follower.reached = record.length
 
-    def _on_acknowledged(self, follower: Follower, answer: replication.Acknowledgement) -> None:
-        if answer.epoch != self.leader.epoch:
+    def on_acknowledged(self, message: messages.Acknowledged) -> None:
+        """A member has entries on its disk."""
+        leader, answer = self.leader, message.answer
+        follower = self._heard(message.sender, message.applied)
+        if follower is None or answer.epoch != leader.epoch:
             return
-        place = self.places.get(follower.member.identity)
-        follower.reached = max(follower.reached, answer.length)
+        if answer.length > follower.reached:
+            follower.reached = answer.length
         follower.synchronized = True
+        place = self.places.get(message.sender)
         if place is not None:
-            before = self.leader.committed
-            self.leader = replication.on_acknowledgement(self.leader, place, answer)
+            self.leader = replication.on_acknowledgement(leader, place, answer)
             if self.replica.environment.recording:
                 self._note_acknowledged(follower, answer)
-            if self.leader.committed > before:
+            if self.leader.committed > leader.committed:
                 self._committed()
-        if follower.sent < self.leader.length and follower.member.identity != self.replica.identity:
+        if follower.sent < self.leader.length and message.sender != self.replica.identity:
             self._send(follower, max(follower.sent, answer.length))
 
     def _note_acknowledged(self, follower: Follower, answer: replication.Acknowledgement) -> None:
@@ -215,7 +229,7 @@ class Office:
         replica = self.replica
         answer = replica.acknowledgement(self.leader.epoch, self.number)
         if replica.leading is self and answer is not None:
-            self.receive(answer)
+            self.on_acknowledged(answer)
 
     def _send(self, follower: Follower, index: int) -> None:
         replica = self.replica
@@ -224,18 +238,19 @@ class Office:
             return
         entries = tuple(replica.log.between(index, self.leader.length))
         follower.sent = self.leader.length
-        replica.environment.send(
-            follower.member.node,
-            messages.Append(
-                replica.group,
-                replica.identity,
-                replica.environment.node,
-                self.leader.epoch,
-                self.number,
-                index,
-                entries,
-                self.leader.committed,
-            ),
+        replica.environment.send(follower.member.node, self._append_message(index, entries))
+
+    def _append_message(self, index: int, entries: tuple[Entry, ...]) -> messages.Append:
+        replica, leader = self.replica, self.leader
+        return messages.Append(
+            replica.group,
+            replica.identity,
+            replica.environment.node,
+            leader.epoch,
+            self.number,
+            index,
+            entries,
+            leader.committed,
         )
 
     def _synchronize(
@@ -265,11 +280,6 @@ class Office:
                 log.digest(since),
             ),
         )
-
-    def _others(self) -> list[Follower]:
-        mine = self.replica.identity
-        others = [it for it in self.followers.values() if it.member.identity != mine]
-        return others if self.joiner is None else [*others, self.joiner]
 
     # -- as time passes -----------------------------------------------------------------------------------
 
@@ -307,7 +317,7 @@ class Office:
             self.leader.committed,
         )
         environment.send(environment.node, message)
-        for follower in self._others():
+        for follower in self._others:
             environment.send(follower.member.node, message)
 
     def _look_after(self, now: int) -> None:

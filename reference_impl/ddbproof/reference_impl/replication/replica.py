@@ -201,7 +201,10 @@ class Replica(StoredReplica):
         self.record = record
         if self.environment.recording:
             self._note("append", {"epoch": epoch, "index": index, "committed": committed}, record)
-        self._write(Appended(index, entry, record.committed))
+        if self.disk.mirrors:
+            self._written = record.committed
+        else:
+            self._write(Appended(index, entry, record.committed))
 
     def on_synchronize(self, message: messages.Synchronize) -> None:
         """The leader's log in the place of this one, as far as they may differ."""
@@ -276,10 +279,15 @@ class Replica(StoredReplica):
         if self.leading is not None and message.epoch > self.leading.leader.epoch:
             self.stop_leading()
 
-    def on_answer_to_leader(self, message: messages.Acknowledged | messages.Granted) -> None:
-        """An acknowledgement, or a lease granted."""
+    def on_acknowledged(self, message: messages.Acknowledged) -> None:
+        """A member has entries of the leader's log."""
         if self.leading is not None:
-            self.leading.receive(message)
+            self.leading.on_acknowledged(message)
+
+    def on_granted(self, message: messages.Granted) -> None:
+        """A member has granted the lease."""
+        if self.leading is not None:
+            self.leading.on_granted(message)
 
     def on_split(self, message: messages.Founded | messages.Pull | messages.Pulled) -> None:
         """Something of a split, of this partition or of the one that it comes from."""
@@ -325,7 +333,7 @@ class Replica(StoredReplica):
         saved = self.saved
         if saved.record.accepted != epoch or saved.number != number:
             return None
-        if not membership.may_acknowledge(self.standing(), number):
+        if not membership.may_acknowledge(self.number, number):
             return None
         answer = replication.acknowledgement(saved.record)
         return messages.Acknowledged(self.group, self.identity, self.environment.node, answer, saved.applied)
@@ -347,12 +355,12 @@ HANDLERS: dict[type, Callable[[Replica, Any], None]] = {
     messages.Promised: Replica.on_answer_to_candidate,
     messages.Refused: Replica.on_refused,
     messages.Heartbeat: Replica.on_heartbeat,
-    messages.Granted: Replica.on_answer_to_leader,
+    messages.Granted: Replica.on_granted,
     messages.SteppedDown: Replica.on_stepped_down,
     messages.Append: Replica.on_append,
     messages.Synchronize: Replica.on_synchronize,
     messages.Heal: Replica.on_heal,
-    messages.Acknowledged: Replica.on_answer_to_leader,
+    messages.Acknowledged: Replica.on_acknowledged,
     messages.Founded: Replica.on_split,
     messages.Pull: Replica.on_split,
     messages.Pulled: Replica.on_split,

@@ -106,12 +106,19 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 class _Undo(NamedTuple):
-    """How to take an entry back that is not committed; what it replaced, if it changed an item."""
+    """How to take an entry back that is not committed.
+
+    A write of an item: its key, the image and the tombstone that it replaced, its request and the one forgotten for it. Of
+    any other entry: `restore`.
+    """
 
     place: int
-    take_back: Callable[[], None]
-    key: bytes | None = None
+    key: bytes | None
     old: Image | None = None
+    buried: Version | None = None
+    request: int = 0
+    forgotten: int | None = None
+    restore: Callable[[], None] | None = None
 
 
 class GroupState:
@@ -139,20 +146,16 @@ class GroupState:
             old = fold.apply(change)
             forgotten = self._remember(request) if request else None
             if not committed:
-
-                def take_back() -> None:
-                    self.fold.revert(key, old, buried)
-                    if request:
-                        self._forget(request, forgotten)
-
-                self._undo.append(_Undo(self.applied, take_back, key, old))
+                self._undo.append(_Undo(self.applied, key, old, buried, request, forgotten))
         else:
             snapshot = None if committed or type(entry) is not Copied else self._frozen()
             self.affairs = decided(before, self.applied, entry)
             if type(entry) is Copied:
                 self._copy(entry)
             if not committed:
-                self._undo.append(_Undo(self.applied, lambda: self._restore_affairs(before, snapshot)))
+                self._undo.append(
+                    _Undo(self.applied, None, restore=lambda: self._restore_affairs(before, snapshot))
+                )
         self.applied += 1
         return old
 
@@ -168,12 +171,20 @@ class GroupState:
         A snapshot holds what is committed. The replica that it was given to may learn of that later.
         """
         while self._undo and self._undo[-1].place >= committed:
-            self._undo.pop().take_back()
+            self._take_one_back(self._undo.pop())
             self.applied -= 1
         if self.applied > max(committed, self._restored):
             raise InvariantError(
                 f"{self.applied} entries applied, {committed} committed, nothing to take back"
             )
+
+    def _take_one_back(self, undo: _Undo) -> None:
+        if undo.restore is not None:
+            undo.restore()
+        elif undo.key is not None:
+            self.fold.revert(undo.key, undo.old, undo.buried)
+            if undo.request:
+                self._forget(undo.request, undo.forgotten)
 
     def committed_image(self, key: bytes) -> Image | None:
         """The item as it was before everything that is not committed."""
