@@ -26,11 +26,12 @@ class Archiving:
     def tick(self, now: int) -> None:
         """Hand over what is new, unless an answer is still awaited."""
         replica, committed = self._leading.replica, self._leading.leader.committed
-        patience = replica.environment.timing.heartbeat_milliseconds
-        if self._asked_at is not None and now - self._asked_at < patience:
-            return
         if self.archived >= committed:
             return
+        if self._asked_at is not None:
+            patience = replica.environment.timing.heartbeat_milliseconds
+            if now - self._asked_at < patience:
+                return
         start = max(self.archived, 0)
         end = start if self.archived < 0 else min(committed, start + _MOST_ENTRIES)
         self._asked_at = now

@@ -184,8 +184,8 @@ class Office:
 
     def on_acknowledged(self, message: messages.Acknowledged) -> None:
         """A member has entries on its disk."""
-        leader, answer = self.leader, message.answer
-        follower = self._heard(message.sender, message.applied)
+        follower, answer = self._heard(message.sender, message.applied), message.answer
+        leader = self.leader
         if follower is None or answer.epoch != leader.epoch:
             return
         if answer.length > follower.reached:

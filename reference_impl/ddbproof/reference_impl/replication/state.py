@@ -137,17 +137,21 @@ class GroupState:
 
     def apply(self, entry: Entry, *, committed: bool) -> Image | None:
         """Apply the next entry; unless it is committed, it may be taken back. Returns the image it replaced."""
-        before = self.affairs
         old: Image | None = None
         if type(entry) is Write:
-            change, request = entry.change, entry.request
-            key, fold = change.key, self.fold
-            buried = None if committed else fold.tombstones.get(key)
-            old = fold.apply(change)
-            forgotten = self._remember(request) if request else None
-            if not committed:
+            change, request, fold = entry.change, entry.request, self.fold
+            if committed:
+                old = fold.apply(change)
+                if request:
+                    self._remember(request)
+            else:
+                key = change.key
+                buried = fold.tombstones.get(key) if fold.tombstones else None
+                old = fold.apply(change)
+                forgotten = self._remember(request) if request else None
                 self._undo.append(_Undo(self.applied, key, old, buried, request, forgotten))
         else:
+            before = self.affairs
             snapshot = None if committed or type(entry) is not Copied else self._frozen()
             self.affairs = decided(before, self.applied, entry)
             if type(entry) is Copied:

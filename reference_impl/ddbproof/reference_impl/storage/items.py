@@ -8,6 +8,7 @@ outlive the item, or an older write that arrives late would bring it back (ME-18
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -15,8 +16,6 @@ from sortedcontainers import SortedDict
 
 from ddbproof.model.kernel.versions import Version
 from ddbproof.reference_impl.storage.log import Entry
-
-_set = dict.__setitem__
 
 
 class Image(msgspec.Struct, frozen=True, gc=False):
@@ -36,6 +35,9 @@ class OrderedItems(Protocol):
 
     def put(self, key: bytes, image: Image) -> None: ...
 
+    def replace(self, key: bytes, image: Image) -> None:
+        """Put an image where there is one."""
+
     def delete(self, key: bytes) -> None: ...
 
     def range(
@@ -45,24 +47,24 @@ class OrderedItems(Protocol):
 
 
 class MemoryItems:
-    """Items in a sorted dictionary. What every request does (`get`, and `put` over what is there) goes to the plain one in it."""
+    """Items in a sorted dictionary. What every request does (`get`, `replace`) goes to the plain one in it."""
 
-    __slots__ = ("_images", "get")
+    __slots__ = ("_images", "get", "replace")
 
     def __init__(self) -> None:
         self._images: SortedDict = SortedDict()
         self.get: Callable[[bytes], Image | None] = self._images.get
+        self.replace: Callable[[bytes, Image], None] = partial(dict.__setitem__, self._images)
 
     def __len__(self) -> int:
         return len(self._images)
 
     def put(self, key: bytes, image: Image) -> None:
         """Store `image` under `key`."""
-        images = self._images
-        if key in images:
-            _set(images, key, image)
+        if key in self._images:
+            self.replace(key, image)
         else:
-            images[key] = image
+            self._images[key] = image
 
     def delete(self, key: bytes) -> None:
         """Forget `key`; no error when it is not there."""
@@ -90,17 +92,23 @@ class Fold:
 
     def apply(self, entry: Entry) -> Image | None:
         """Apply one entry; returns the image it replaced or deleted, if there was one."""
-        old = self.items.get(entry.key)
+        key, item, items = entry.key, entry.item, self.items
+        old = items.get(key)
         if old is not None:
             self.size_bytes -= old.size_bytes
-        if entry.item is None:
-            self.items.delete(entry.key)
-            self.tombstones[entry.key] = entry.version
-        else:
-            self.items.put(entry.key, Image(entry.item, entry.size_bytes, entry.version))
-            self.tombstones.pop(entry.key, None)
-            self.size_bytes += entry.size_bytes
-        return old
+        if item is None:
+            items.delete(key)
+            self.tombstones[key] = entry.version
+            return old
+        image = Image(item, entry.size_bytes, entry.version)
+        self.size_bytes += image.size_bytes
+        if old is not None:
+            items.replace(key, image)
+            return old
+        items.put(key, image)
+        if self.tombstones:
+            self.tombstones.pop(key, None)
+        return None
 
     def revert(self, key: bytes, old: Image | None, buried: Version | None) -> None:
         """Undo the last entry applied to a key: `old` is the image it replaced, `buried` the tombstone before it."""

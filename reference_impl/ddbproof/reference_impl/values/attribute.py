@@ -51,7 +51,13 @@ def normalise_item(item: Item) -> int:
     for name, value in item.items():
         if not name:
             raise ValidationError(_NO_NAME)
-        size_bytes += (len(name) if name.isascii() else len(name.encode())) + normalise_value(value)
+        size_bytes += len(name) if name.isascii() else len(name.encode())
+        if value.__class__ is dict and len(value) == 1:
+            text = value.get("S")
+            if text.__class__ is str and text.isascii():
+                size_bytes += len(text)  # by far the most frequent value
+                continue
+        size_bytes += normalise_value(value)
     return size_bytes
 
 
@@ -72,7 +78,7 @@ def normalise_value(value: Value, level: int = 1) -> int:
             raise ValidationError(_TWO_TYPES if value else _NO_TYPE)
     [(kind, content)] = value.items()
     if kind == "S" and content.__class__ is str and content.isascii():
-        return len(content)  # by far the most frequent value
+        return len(content)
     if kind == "L":
         return _CONTAINER_BYTES + sum(
             _ELEMENT_BYTES + normalise_value(element, level + 1) for element in _list(content)

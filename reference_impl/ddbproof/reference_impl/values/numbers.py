@@ -43,6 +43,8 @@ def canonical(text: str) -> tuple[str, int]:
     >>> canonical("-001.50e1")
     ('-15', 3)
     """
+    if text.isascii() and text.isdigit() and len(text) < 20 and (text[0] != "0" or text == "0"):
+        return text, (len(text.rstrip("0")) + 1) // 2 + 1  # counters
     if _is_canonical(text):
         return text, size_bytes(text)
     match = _NUMBER.fullmatch(text)

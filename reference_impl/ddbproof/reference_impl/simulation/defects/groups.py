@@ -148,21 +148,25 @@ def amnesia(right: Step) -> Step:
     return crash
 
 
-@defect(Leading, "_heard")
+@defect(Leading, "on_acknowledged")
 def joiner_counts_early(right: Step) -> Step:
     """A replica that is to become a member counts in the place of the one that leaves, as if it had the whole log."""
 
-    def heard(self: Leading, identity: int, applied: int) -> Any:
-        follower = right(self, identity, applied)
-        if follower is not None and follower is self.joiner:
-            before = self.leader.committed
-            said = replication.Acknowledgement(self.leader.epoch, self.leader.length)
-            self.leader = replication.on_acknowledgement(self.leader, self.places[self._leaver], said)
-            if self.leader.committed > before:
-                self._committed()
-        return follower
+    def answered(self: Leading, message: messages.Acknowledged | messages.Granted) -> None:
+        right(self, message)
+        joiner = self.joiner
+        if joiner is None or message.sender != joiner.member.identity:
+            return
+        before = self.leader.committed
+        said = replication.Acknowledgement(self.leader.epoch, self.leader.length)
+        self.leader = replication.on_acknowledgement(self.leader, self.places[self._leaver], said)
+        if self.leader.committed > before:
+            self._committed()
 
-    return heard
+    return answered
+
+
+also(joiner_counts_early, Leading, "on_granted")(joiner_counts_early)
 
 
 @defect(replica.HANDLERS, messages.Ask)
