@@ -102,6 +102,27 @@ def test_the_solver_finds_a_way_with_its_own_numbers() -> None:
     assert (whole.violation, whole.depth) == (None, 3)
 
 
+def test_a_solver_without_memory_proves_nothing_and_finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an obligation that is open, not an end of everything; any other failure of the solver is one."""
+    system = tickets()
+
+    def fail(reason: bytes) -> None:
+        def check(*_: object) -> None:
+            raise z3.Z3Exception(reason)
+
+        monkeypatch.setattr(z3.Solver, "check", check)
+
+    fail(b"out of memory")
+    assert Verdict.UNKNOWN in verdicts(system).values()
+    found = bounded.search(system, deepest=2, seconds=30)
+    assert (found.violation, found.out_of_time) == (None, True)
+    fail(b"invalid argument")
+    with pytest.raises(z3.Z3Exception):
+        verdicts(system)
+    with pytest.raises(z3.Z3Exception):
+        bounded.search(system, deepest=2, seconds=30)
+
+
 def test_a_world_without_end_is_not_walked_to_its_end() -> None:
     """Where something grows with each step, each state is larger than the one before: the memory would not do."""
     found = explore(tickets(), Scope({"clerk": (1,)}, most_states=2_000))

@@ -28,7 +28,7 @@ QUERY_RESOURCES = 5_000_000
 
 
 class Found(msgspec.Struct, frozen=True):
-    """What a search came to: a violation, or the depth that was searched whole (or until time ran out)."""
+    """What a search came to: a violation, or the depth that was searched whole, until time (or the solver's memory) ran out."""
 
     violation: Violation | None
     depth: int
@@ -47,7 +47,13 @@ class _Node(msgspec.Struct, frozen=True):
 def search(system: System, *, deepest: int, seconds: float) -> Found:
     """Look for the shortest broken promise within so many steps and seconds."""
     with system.replaced(dict.fromkeys(system.merged, symbolic.merged)):
-        return _Search(system, time.monotonic() + seconds).run(deepest)
+        looking = _Search(system, time.monotonic() + seconds)
+        try:
+            return looking.run(deepest)
+        except z3.Z3Exception as error:
+            if not symbolic.is_out_of_memory(error):
+                raise
+            return Found(None, 0, looking.sequences, out_of_time=True)
 
 
 class _Search:

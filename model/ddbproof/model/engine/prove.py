@@ -234,7 +234,12 @@ def prove(
     attempt = _Attempt(world, resources, export_directory)
     verdict, witness = Verdict.PROVED, None
     for place, way in enumerate(world.ways(obligation.step)):
-        verdict, witness = attempt.way(obligation, invariant, place, way)
+        try:
+            verdict, witness = attempt.way(obligation, invariant, place, way)
+        except z3.Z3Exception as error:
+            if not symbolic.is_out_of_memory(error):
+                raise
+            verdict, witness = Verdict.UNKNOWN, None
         if verdict is not Verdict.PROVED:
             break
     return Outcome(

@@ -24,6 +24,14 @@ from ddbproof.model.kernel.refusal import NotAllowed
 Term = Any  # a z3 expression; z3 ships no types
 _MOST_PATHS = 4096
 _PRUNING_MILLISECONDS = 500
+# A wrong kernel can lead the solver to ask for more than a machine has. What holds needs a small part of this.
+_MOST_MEGABYTES = 4_000
+z3.set_param("memory_max_size", _MOST_MEGABYTES)
+
+
+def is_out_of_memory(error: z3.Z3Exception) -> bool:
+    """True if the solver has given up for want of memory, and not because something is wrong with what it was asked."""
+    return "out of memory" in str(error)
 
 
 class SymInt:
