@@ -3,11 +3,14 @@
 Of each item the machine knows what it may be: the value last acknowledged or read strongly, and those of later writes that
 were not answered. Such a write may be done at any time, also after a strong read that did not show it, but not after a write
 that was acknowledged later: its place in the log is taken. At the end everything is mended; then the table, its
-stream, a backup and a restore have to agree, and the recorded steps have to be those of the proved system.
+stream, a backup and a restore have to agree, and the recorded steps have to be those of the proved system. By then
+the stream has told in which order each item had its values, so it can be said of every transaction that it was done
+wholly or not at all, and of every transactional read that what it showed was there together.
 """
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
@@ -16,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from zones_by_hand import OTHER, REGION, TABLE, Zones
 
 from ddbproof.reference_impl.control.topology import replayed
-from ddbproof.reference_impl.errors import ConfigurationError
+from ddbproof.reference_impl.errors import CallerError, ConfigurationError, UnavailableError
 
 KEYS = [f"k{number}" for number in range(6)]
 keys = st.sampled_from(KEYS)
@@ -33,6 +36,11 @@ class ZonesMachine(RuleBasedStateMachine):
         self.last: dict[str, int | None] = dict.fromkeys(KEYS)
         self.pending: dict[str, set[int | None]] = {key: set() for key in KEYS}
         self.ever: dict[str, set[int | None]] = {key: {None} for key in KEYS}
+        self.order: dict[str, list[int | None]] = {key: [] for key in KEYS}
+        self.told: set[str] = set()
+        self.transactions: dict[int, tuple[str, str]] = {}
+        self.cancelled: set[int] = set()
+        self.together: list[dict[str, int]] = []
 
     @initialize(partitions=st.integers(1, 3), seed=st.integers(0, 5), lag=st.sampled_from(["none", "legal"]))
     def begin(self, partitions: int, seed: int, lag: str) -> None:
@@ -72,15 +80,39 @@ class ZonesMachine(RuleBasedStateMachine):
         if one == other:
             return
         self.value += 1
+        self.transactions[self.value] = one, other
         puts = [
             {"Put": {"TableName": TABLE, "Item": {"pk": {"S": key}, "n": {"N": str(self.value)}}}}
             for key in (one, other)
         ]
-        answer = self.zones.tried("TransactWriteItems", TransactItems=puts)
+        try:
+            answered = self.zones.tried("TransactWriteItems", TransactItems=puts) is not None
+        except CallerError:  # cancelled
+            self.cancelled.add(self.value)
+            return
         for key in (one, other):
-            if answer is not None:
-                self.ever[key].add(self.value)
-                self.done(key, self.value, answered=True)
+            self.ever[key].add(self.value)
+            self.done(key, self.value, answered=answered)
+
+    @rule(one=keys, other=keys)
+    def read_together(self, one: str, other: str) -> None:
+        if one == other:
+            return
+        gets = [{"Get": {"TableName": TABLE, "Key": {"pk": {"S": key}}}} for key in (one, other)]
+        answer = None
+        with contextlib.suppress(CallerError):  # a transaction is in the way
+            answer = self.zones.tried("TransactGetItems", TransactItems=gets)
+        if answer is None:
+            return
+        items = [response.get("Item") for response in answer["Responses"]]
+        found = {
+            key: int(item["n"]["N"])
+            for key, item in zip((one, other), items, strict=True)
+            if item is not None
+        }
+        for key in (one, other):
+            self.saw(key, found.get(key))
+        self.together.append(found)
 
     @rule(key=keys)
     def read(self, key: str) -> None:
@@ -114,6 +146,7 @@ class ZonesMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.1, 0.5, 2.0, 9.0, 86_400.0]))
     def wait(self, seconds: float) -> None:
+        self.listen()  # what is a day old is gone
         self.zones.clock.advance(seconds)
 
     @rule(zone=zone_names, fault=st.sampled_from(["zone_down", "zone_up", "isolate_zone", "heal_zone"]))
@@ -182,6 +215,8 @@ class ZonesMachine(RuleBasedStateMachine):
         assert zones.scan("restored") == there
         assert {key: zones.read(key, region=OTHER) for key in KEYS} == now
         self.stream_follows(now)
+        self.listen()
+        self.transactions_are_whole()
         assert replayed(zones.endpoint.cluster)["problems"] == []
 
     def stream_follows(self, now: dict[str, Any]) -> None:
@@ -191,6 +226,32 @@ class ZonesMachine(RuleBasedStateMachine):
             assert last.setdefault(key, old) == old
             last[key] = new
         assert all(now[key] == value for key, value in last.items())
+
+    def listen(self) -> None:
+        """Note what the stream says of the order of each item's values."""
+        try:
+            changes = self.zones.changes()
+        except UnavailableError:
+            return
+        for number, key, _, new in changes:
+            if number not in self.told:
+                self.told.add(number)
+                self.order[key].append(new)
+
+    def transactions_are_whole(self) -> None:
+        """TX-02, TX-07: all or nothing, and seen so."""
+        for value, (one, other) in self.transactions.items():
+            assert (value in self.order[one]) == (value in self.order[other]), f"half of {value} was done"
+            assert value not in self.cancelled or value not in self.order[one], f"{value} was cancelled"
+        for found in self.together:
+            for value, items in self.transactions.items():
+                seen = {self.had(key, found[key], value) for key in items if key in found}
+                assert len(seen) < 2 or value not in self.order[items[0]], f"{found} shows half of {value}"
+
+    def had(self, key: str, shown: int, value: int) -> bool:
+        """True if an item that shows a value has had another, or shows that."""
+        order = self.order[key]
+        return value in order[: order.index(shown) + 1]
 
 
 ZonesMachine.TestCase.settings = settings(

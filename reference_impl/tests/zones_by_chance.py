@@ -30,6 +30,7 @@ def steps(chance: random.Random) -> list[tuple[str, Callable[[], tuple[Any, ...]
         ("put_if", lambda: (key(),)),
         ("delete", lambda: (key(),)),
         ("transact", lambda: (key(), key())),
+        ("read_together", lambda: (key(), key())),
         ("read", lambda: (key(),)),
         ("read_eventually", lambda: (key(),)),
         ("wait", lambda: (chance.choice([0.1, 0.5, 2.0, 9.0, 86_400.0]),)),

@@ -10,7 +10,7 @@ from ddbproof.reference_impl.cluster.groups import TableGroups
 from ddbproof.reference_impl.context import CallContext
 from ddbproof.reference_impl.control.faults import Faults
 from ddbproof.reference_impl.endpoint import ReferenceEndpoint
-from ddbproof.reference_impl.errors import UnavailableError
+from ddbproof.reference_impl.errors import TransactionConflictError, UnavailableError
 from ddbproof.reference_impl.options import EndpointOptions
 from ddbproof.reference_impl.wire.codec import encode
 
@@ -51,10 +51,10 @@ class Zones:
         return decoded
 
     def tried(self, operation: str, /, **parameters: Any) -> dict[str, Any] | None:
-        """The answer, or None if the endpoint could not serve the request."""
+        """The answer, or None if the endpoint could not serve the request, or a transaction holds the item."""
         try:
             return self.call(operation, **parameters)
-        except UnavailableError:
+        except (UnavailableError, TransactionConflictError):
             return None
 
     def put(self, key: str, value: int, **parameters: Any) -> bool:
@@ -122,7 +122,7 @@ class Zones:
         }
 
     def changes(self) -> list[tuple[str, str, int | None, int | None]]:
-        """The stream of the table: kind of change, key, old and new value."""
+        """The stream of the table: sequence number, key, old and new value."""
         arn = self.call("DescribeTable", TableName=TABLE)["Table"]["LatestStreamArn"]
         found = []
         for shard in self.call("DescribeStream", StreamArn=arn)["StreamDescription"]["Shards"]:
@@ -138,7 +138,8 @@ class Zones:
                 for record in page["Records"]:
                     told = record["dynamodb"]
                     old, new = (told.get(name) for name in ("OldImage", "NewImage"))
-                    found.append((record["eventName"], told["Keys"]["pk"]["S"], value_of(old), value_of(new)))
+                    number = told["SequenceNumber"]
+                    found.append((number, told["Keys"]["pk"]["S"], value_of(old), value_of(new)))
         return found
 
 

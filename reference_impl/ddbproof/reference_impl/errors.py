@@ -71,6 +71,13 @@ class ValidationError(CallerError):
         super().__init__("ValidationException", message)
 
 
+class TransactionConflictError(CallerError):
+    """TransactionConflictException: a transaction that is not finished holds the item."""
+
+    def __init__(self) -> None:
+        super().__init__("TransactionConflictException", "Transaction is ongoing for the item")
+
+
 class SerializationError(CallerError):
     """SerializationException: the body cannot be read as the operation's input."""
 

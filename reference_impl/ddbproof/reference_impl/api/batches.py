@@ -15,7 +15,7 @@ from ddbproof.reference_impl.api.call import Call, refuse_unbuilt, usable_table
 from ddbproof.reference_impl.api.capacity import consumed_capacity, read_units, write_units
 from ddbproof.reference_impl.api.items import checked_size, decode_item, encode_item, key_bytes
 from ddbproof.reference_impl.cluster.records import TableRecord
-from ddbproof.reference_impl.errors import UnavailableError, ValidationError
+from ddbproof.reference_impl.errors import TransactionConflictError, UnavailableError, ValidationError
 from ddbproof.reference_impl.expressions import Bindings, compile_projection
 from ddbproof.reference_impl.values.keys import encode_key, validate_item_key
 
@@ -103,7 +103,7 @@ def batch_write_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
         for write, (key, item, size_bytes) in zip(writes, planned_writes, strict=True):
             try:
                 old = store.write(key, item, size_bytes)
-            except UnavailableError:
+            except (UnavailableError, TransactionConflictError):
                 unprocessed.setdefault(name, []).append(write)
                 continue
             units += write_units(0 if old is None else old.size_bytes, size_bytes)

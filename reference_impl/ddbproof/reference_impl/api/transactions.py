@@ -1,8 +1,8 @@
 """Transactions: TransactWriteItems and TransactGetItems.
 
-Claims: TX-01 (100 actions, 4 MB), TX-02 (all or nothing, one action an item), TX-03 (one request is answered
-at a time, so every transaction is serializable with everything else), TX-04 (client tokens), TX-05 (reasons
-in the order of the actions), RC-09 (double the capacity).
+Claims: TX-01 (100 actions, 4 MB), TX-02 (all or nothing, one action an item), TX-03 (serializable), TX-04 (client
+tokens), TX-05 (conflicts; reasons in the order of the actions), TX-07 (a read is one snapshot), RC-09 (double
+the capacity). How a transaction is done all or nothing over many partitions is in `cluster.coordinator`.
 
 A transaction is refused in three steps, and only then anything is applied: what the request alone shows is a
 ValidationException (expressions, sizes, two actions on one item), an unknown table is a
@@ -12,12 +12,14 @@ some of the last kind (operands of a wrong type, missing attributes) with a plai
 
 Choices where AWS publishes nothing: 4 MB are counted as AWS's emulator does, over what a write brings (items,
 keys, values) and what a read answers with; a token stands for the actions alone, so that
-ReturnConsumedCapacity may differ in a repetition; a ConditionCheck costs what a write of its item would. Not
-here: conflicts, for which transactions would have to overlap.
+ReturnConsumedCapacity may differ in a repetition; a ConditionCheck costs what a write of its item would. A token
+stands for a transaction once every item is found as it should be; before that, a request with it may be tried again, as
+AWS's emulator allows. One request is answered at a time, so a conflict is one with a transaction that was left behind.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ddbproof.model.kernel import transactions
 from ddbproof.reference_impl.api.call import Call, usable_table
 from ddbproof.reference_impl.api.capacity import consumed_capacity, read_units, write_units
 from ddbproof.reference_impl.api.items import (
@@ -35,9 +38,15 @@ from ddbproof.reference_impl.api.items import (
     encode_item,
     updated_item,
 )
-from ddbproof.reference_impl.cluster.idempotency import FinishedTransaction
+from ddbproof.reference_impl.cluster.coordinator import CONFLICT_REASON, NO_REASON, Step
+from ddbproof.reference_impl.cluster.ledger import token_key
 from ddbproof.reference_impl.cluster.records import TableRecord
-from ddbproof.reference_impl.errors import CallerError, ValidationError
+from ddbproof.reference_impl.errors import (
+    CallerError,
+    TransactionConflictError,
+    UnavailableError,
+    ValidationError,
+)
 from ddbproof.reference_impl.expressions import (
     Bindings,
     CompiledCondition,
@@ -58,8 +67,16 @@ _TRANSACTIONAL = 2
 _REASONS = {
     "ConditionalCheckFailedException": "ConditionalCheckFailed",
     "ValidationException": "ValidationError",
+    "TransactionConflictException": CONFLICT_REASON,
+}
+_KERNEL_ACTIONS = {
+    "ConditionCheck": transactions.CHECK,
+    "Put": transactions.PUT,
+    "Update": transactions.PUT,
+    "Delete": transactions.DELETE,
 }
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
+_ActionT = TypeVar("_ActionT")
 _OutcomeT = TypeVar("_OutcomeT")
 
 
@@ -87,11 +104,23 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """What an action comes to: the item afterwards, None if there is none, and the sizes before and after."""
+    """What an action comes to: the item afterwards, None if there is none, and the sizes before and after.
+
+    `seen` is the version that it was evaluated on.
+    """
 
     item: bytes | None
     size_bytes: int
     old_bytes: int
+    seen: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the first look at an item found."""
+
+    image: Image | None
+    version: int
 
 
 # --- Writing -----------------------------------------------------------------------------------------
@@ -106,35 +135,64 @@ def transact_write_items(call: Call, parameters: dict[str, Any]) -> dict[str, An
     entries = parameters["TransactItems"]
     _check_count(entries)
     token = parameters.get("ClientRequestToken")
+    key = token_key(call.account, token) if token else None
     # Taken before anything is made canonical in place.
-    digest = hashlib.sha256(_encode_sorted(entries)).digest()
-    finished = token and call.region.client_tokens.find(call.account, token, call.now_milliseconds)
-    if finished:
-        if finished.digest != digest:
-            raise CallerError(
-                "IdempotentParameterMismatchException",
-                "The client token stands for another transaction that finished less than 10 minutes ago",
-            )
-        return _consumed(finished.reads, parameters, "ReadCapacityUnits")
+    content = int.from_bytes(hashlib.sha256(_encode_sorted(entries)).digest()[:8], "big")
+    if key is not None:
+        repeated = _repeated(call, key, content, parameters)
+        if repeated is not None:
+            return repeated
     actions = [_write_action(entry) for entry in entries]
     if sum(action.size_bytes for action in actions) > MOST_BYTES:
         raise ValidationError("Transaction payload size cannot exceed 4MB")
     places = _places(call, actions)
     changes = _outcomes(call, actions, places, _change)
-    for place in places:
-        # Writes that are bound to be acknowledged, every one of them, or none at all.
-        call.region.store(place.record.table_id).require_ready(place.key)
-    for action, place, change in zip(actions, places, changes, strict=True):
-        if action.kind != "ConditionCheck":
-            call.region.store(place.record.table_id).write(place.key, change.item, change.size_bytes)
     tables = [place.record for place in places]
-    if token:
-        reads = _units(tables, [read_units(change.size_bytes, consistent=True) for change in changes])
-        call.region.client_tokens.keep(
-            call.account, token, FinishedTransaction(digest, reads, call.now_milliseconds)
+    reads = _units(tables, [read_units(change.size_bytes, consistent=True) for change in changes])
+    steps = [
+        Step(
+            place.record.table_id,
+            place.key,
+            _KERNEL_ACTIONS[action.kind],
+            change.item,
+            change.size_bytes,
+            change.seen,
         )
+        for action, place, change in zip(actions, places, changes, strict=True)
+    ]
+    units = tuple((record.table_id, one) for record, one in reads)
+    cancelled = call.region.transactions.run(key, content, steps, units)
+    if cancelled:
+        raise _cancelled([_reason(code) for code in cancelled])
     writes = _units(tables, [write_units(change.old_bytes, change.size_bytes) for change in changes])
     return _consumed(writes, parameters, "WriteCapacityUnits")
+
+
+def _repeated(call: Call, key: bytes, content: int, parameters: dict[str, Any]) -> dict[str, Any] | None:
+    """The answer to a request whose token stands for a transaction; None if the request is to begin one."""
+    ledger = call.region.transactions.ledger
+    answer, found = ledger.answer(key, content)
+    if answer == transactions.IN_PROGRESS and found is not None:
+        with contextlib.suppress(UnavailableError):
+            call.region.transactions.finish(key, found.record.transaction)
+        answer, found = ledger.answer(key, content)
+    if found is None:
+        return None
+    if answer == transactions.MISMATCH:
+        raise CallerError(
+            "IdempotentParameterMismatchException",
+            "The client token stands for another transaction that finished less than 10 minutes ago",
+        )
+    if answer == transactions.IN_PROGRESS:
+        raise CallerError(
+            "TransactionInProgressException",
+            "The transaction with the given request token is already in progress",
+        )
+    if answer == transactions.FAILED:
+        raise _cancelled([_reason(code) for code in found.reasons])
+    records = [(call.region.table_by_id(table_id), units) for table_id, units in found.read_units]
+    reads = [(record, units) for record, units in records if record is not None]
+    return _consumed(reads, parameters, "ReadCapacityUnits")
 
 
 def _write_action(entry: dict[str, Any]) -> _Action:
@@ -160,21 +218,22 @@ def _write_action(entry: dict[str, Any]) -> _Action:
 def _change(call: Call, action: _Action, place: _Place) -> _Change:
     """What the action would do now; nothing is written."""
     parameters = action.parameters
+    seen = call.region.store(place.record.table_id).look(place.key)
     image = check_condition(call, place.record, place.key, action.condition, action.bindings, parameters)
     old_bytes = 0 if image is None else image.size_bytes
     match action.kind:
         case "Put":
-            return _Change(encode_item(parameters["Item"]), action.size_bytes, old_bytes)
+            return _Change(encode_item(parameters["Item"]), action.size_bytes, old_bytes, seen)
         case "Update":
             old = None if image is None else decode_item(image)
             new, size_bytes, _ = updated_item(
                 place.record.key_schema, parameters["Key"], old, action.update, action.bindings
             )
-            return _Change(encode_item(new), size_bytes, old_bytes)
+            return _Change(encode_item(new), size_bytes, old_bytes, seen)
         case "Delete":
-            return _Change(None, 0, old_bytes)
+            return _Change(None, 0, old_bytes, seen)
         case _:
-            return _Change(None if image is None else image.item, old_bytes, old_bytes)
+            return _Change(None if image is None else image.item, old_bytes, old_bytes, seen)
 
 
 # --- Reading -----------------------------------------------------------------------------------------
@@ -189,7 +248,9 @@ def transact_get_items(call: Call, parameters: dict[str, Any]) -> dict[str, Any]
     _check_count(entries)
     actions = [_read_action(entry["Get"]) for entry in entries]
     places = _places(call, actions)
-    images = _outcomes(call, actions, places, _read)
+    looks = _outcomes(call, actions, places, _read)
+    _outcomes(call, looks, places, _look_again)
+    images = [look.image for look in looks]
     responses: list[dict[str, Any]] = []
     answer_bytes = 0
     for action, image in zip(actions, images, strict=True):
@@ -217,8 +278,16 @@ def _read_action(parameters: dict[str, Any]) -> _Action:
     return _Action("Get", parameters, bindings, normalise_item(parameters["Key"]), projection=projection)
 
 
-def _read(call: Call, action: _Action, place: _Place) -> Image | None:  # noqa: ARG001 - one shape for all steps
-    return call.region.store(place.record.table_id).read(place.key, consistent=True)
+def _read(call: Call, action: _Action, place: _Place) -> _Look:  # noqa: ARG001 - one shape for all steps
+    store = call.region.store(place.record.table_id)
+    version = store.look(place.key)
+    return _Look(store.read(place.key, consistent=True), version)
+
+
+def _look_again(call: Call, look: _Look, place: _Place) -> None:
+    """Every item still as the first look found it: so all of them were there at one moment in between (TX-07)."""
+    if not call.region.store(place.record.table_id).is_unchanged(place.key, look.version):
+        raise TransactionConflictError
 
 
 # --- Both --------------------------------------------------------------------------------------------
@@ -252,9 +321,9 @@ def _place(record: TableRecord, action: _Action) -> _Place:
 
 def _outcomes(
     call: Call,
-    actions: Sequence[_Action],
+    actions: Sequence[_ActionT],
     places: Sequence[_Place],
-    step: Callable[[Call, _Action, _Place], _OutcomeT],
+    step: Callable[[Call, _ActionT, _Place], _OutcomeT],
 ) -> list[_OutcomeT]:
     """What `step` says of each action; raises TransactionCanceledException if any of them fails."""
     outcomes: list[_OutcomeT] = []
@@ -268,13 +337,24 @@ def _outcomes(
         except CallerError as error:
             reasons.append({**error.extra, "Code": _REASONS[error.code], "Message": error.message})
     if len(outcomes) < len(actions):
-        codes = ", ".join(reason["Code"] for reason in reasons)
-        raise CallerError(
-            "TransactionCanceledException",
-            f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]",
-            extra={"CancellationReasons": reasons},
-        )
+        raise _cancelled(reasons)
     return outcomes
+
+
+def _cancelled(reasons: list[dict[str, Any]]) -> CallerError:
+    codes = ", ".join(reason["Code"] for reason in reasons)
+    return CallerError(
+        "TransactionCanceledException",
+        f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]",
+        extra={"CancellationReasons": reasons},
+    )
+
+
+def _reason(code: str) -> dict[str, Any]:
+    """A reason as the coordinator gives it."""
+    return (
+        {"Code": code} if code == NO_REASON else {"Code": code, "Message": TransactionConflictError().message}
+    )
 
 
 def _units(tables: Sequence[TableRecord], units: Sequence[float]) -> tuple[tuple[TableRecord, float], ...]:

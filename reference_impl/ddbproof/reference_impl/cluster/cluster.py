@@ -47,7 +47,7 @@ class Cluster:
                 self.lag,
                 self._offer,
                 self.catch_up,
-                lambda: self.scheduler.now_milliseconds,
+                self.scheduler,
             )
             for number, name in enumerate(options.regions)
         }

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ddbproof.model.kernel import lease, limits
 from ddbproof.reference_impl.cluster.table_world import TableWorld
 from ddbproof.reference_impl.errors import UnavailableError
-from ddbproof.reference_impl.replication.entries import Change, Entry, Member, Opened, Write
+from ddbproof.reference_impl.replication.entries import Change, Entry, Member, Opened, Settled, Write
 from ddbproof.reference_impl.replication.partition_map import (
     MAP_KEY,
     METADATA_GROUP,
@@ -255,6 +255,9 @@ class TableGroups(TableWorld):
         for entry in entries[self._archived.get(group, 0) - index :]:
             if type(entry) is Write:
                 if group != METADATA_GROUP:
+                    self._feed(entry.change)
+            elif type(entry) is Settled:
+                if entry.change is not None:
                     self._feed(entry.change)
             elif type(entry) is Opened and not self._is_archived(self._parent_of(group), entry.parent.length):
                 break

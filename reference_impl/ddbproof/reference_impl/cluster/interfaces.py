@@ -35,11 +35,14 @@ class TableStore(Protocol):
         """Put `item` (canonical JSON), or delete when it is None; returns what was there before.
 
         Acknowledged when it returns. Deleting what is not there is acknowledged and changes nothing. `expired`
-        marks a deletion by time to live.
+        marks a deletion by time to live. Raises TransactionConflictError while a transaction holds the item.
         """
 
-    def require_ready(self, key: bytes) -> None:
-        """Raises UnavailableError unless a write of `key` would be acknowledged at once, without a doubt."""
+    def look(self, key: bytes) -> int:
+        """The first look of a transaction at an item: its version. Raises TransactionConflictError while it is held."""
+
+    def is_unchanged(self, key: bytes, version: int) -> bool:
+        """The second look: whether the item is as it was, and no transaction holds it."""
 
     def receive(self, key: bytes, item: bytes | None, size_bytes: int, version: Version) -> bool:
         """Apply a change from another Region if its version supersedes; False when it lost (ME-04)."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ddbproof.model.kernel.backup import Cut
+from ddbproof.reference_impl.cluster.coordinator import Coordinator
 from ddbproof.reference_impl.cluster.feed import Feed
 from ddbproof.reference_impl.cluster.groups import TableGroups
-from ddbproof.reference_impl.cluster.idempotency import ClientTokens
 from ddbproof.reference_impl.cluster.interfaces import TableStore
 from ddbproof.reference_impl.cluster.lag import Lag
+from ddbproof.reference_impl.cluster.ledger import Ledger
 from ddbproof.reference_impl.cluster.metadata import (
     BackupPut,
     BackupRemoved,
@@ -22,6 +23,7 @@ from ddbproof.reference_impl.cluster.metadata import (
     TableRemoved,
 )
 from ddbproof.reference_impl.cluster.records import BackupRecord, TableRecord
+from ddbproof.reference_impl.cluster.scheduler import Scheduler
 from ddbproof.reference_impl.cluster.streams import Streams
 from ddbproof.reference_impl.cluster.table_store import PartitionedTable
 from ddbproof.reference_impl.cluster.zones import Fleet
@@ -39,7 +41,7 @@ Watcher = Callable[[str, int, Entry, Image | None], None]
 class Region:
     """One Region. `number` orders Regions for the tie-break of versions (ME-05).
 
-    `catch_up` lets everything that is due happen and gives the present instant, in milliseconds; `now` gives the
+    `catch_up` lets everything that is due happen and gives the present instant, in milliseconds; `scheduler` has the
     instant that things have come to.
     """
 
@@ -51,17 +53,22 @@ class Region:
         lag: Lag,
         offer: OfferToOthers,
         catch_up: Callable[[], int],
-        now: Callable[[], int],
+        scheduler: Scheduler,
     ) -> None:
         self.name = name
         self.number = number
         self.fleet = Fleet(name, catch_up)
         self._options = options
         self._lag = lag
-        self._now = now
-        self.metadata = Metadata(self.fleet, f"{options.seed} {name}", now, recording=options.record_steps)
+        self._now: Callable[[], int] = lambda: scheduler.now_milliseconds
+        seed, recording = f"{options.seed} {name}", options.record_steps
+        self.metadata = Metadata(self.fleet, seed, self._now, recording=recording)
         self.archive = Archive()
-        self.client_tokens = ClientTokens()
+        self.transactions = Coordinator(
+            Ledger(self.fleet, seed, self._now, recording=recording),
+            lambda table_id: self._present(table_id) if table_id in self._stores else None,
+            scheduler,
+        )
         self.streams = Streams()
         self.watchers: list[Watcher] = [self.streams.note]
         self._offer = offer
@@ -120,7 +127,9 @@ class Region:
         except UnavailableError:
             self.archive.release(table_id)
             raise
-        store = self._stores[table_id] = PartitionedTable(table_id, groups, feed, self.number, self._lag)
+        store = self._stores[table_id] = PartitionedTable(
+            table_id, groups, feed, self.number, self._lag, self.transactions.recover
+        )
         self.put_table(account, record)
         return store
 

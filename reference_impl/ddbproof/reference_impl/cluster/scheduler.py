@@ -4,8 +4,8 @@ Nothing runs in the background. Before each request the endpoint runs everything
 order of the due times, so that a run depends only on the requests and on the clock. Moving the clock ahead
 thus delivers what was under way.
 
-What meets a partition without a leader or a quorum is done again a little later, until it can be: an action has done nothing
-when it raises UnavailableError, or may be done twice.
+What meets a partition without a leader or a quorum, or an item that a transaction holds, is done again a little later, until it can
+be: an action has done nothing when it raises such an error, or may be done twice.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import heapq
 from collections.abc import Callable
 from itertools import count
 
-from ddbproof.reference_impl.errors import UnavailableError
+from ddbproof.reference_impl.errors import TransactionConflictError, UnavailableError
 
 AGAIN_MILLISECONDS = 500
 
@@ -40,7 +40,7 @@ class Scheduler:
             self.now_milliseconds = due_milliseconds
             try:
                 action(due_milliseconds)
-            except UnavailableError:
+            except (UnavailableError, TransactionConflictError):
                 again.append(action)
         self.now_milliseconds = now_milliseconds
         for action in again:

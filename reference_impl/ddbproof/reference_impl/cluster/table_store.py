@@ -11,23 +11,40 @@ Eventually consistent reads need no leader. By default they are answered as the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
+from ddbproof.model.kernel import transactions
 from ddbproof.model.kernel.versions import Version, supersedes
 from ddbproof.reference_impl.cluster.feed import Feed
 from ddbproof.reference_impl.cluster.groups import TableGroups
 from ddbproof.reference_impl.cluster.lag import Lag
-from ddbproof.reference_impl.errors import UnavailableError
-from ddbproof.reference_impl.replication.entries import Change
+from ddbproof.reference_impl.errors import TransactionConflictError, UnavailableError
+from ddbproof.reference_impl.replication import transacting
+from ddbproof.reference_impl.replication.entries import Change, Prepared
 from ddbproof.reference_impl.replication.state import GroupState
+from ddbproof.reference_impl.replication.transacting import NEVER_FORGOT
 from ddbproof.reference_impl.storage.items import Image
+
+if TYPE_CHECKING:
+    from ddbproof.reference_impl.replication.leading import Leading
 
 
 class PartitionedTable:
-    """See `TableStore`. `groups` hands what is committed to `feed`."""
+    """See `TableStore`. `groups` hands what is committed to `feed`; `recover` takes up a transaction that was left behind."""
 
-    def __init__(self, table_id: str, groups: TableGroups, feed: Feed, region_number: int, lag: Lag) -> None:
+    def __init__(
+        self,
+        table_id: str,
+        groups: TableGroups,
+        feed: Feed,
+        region_number: int,
+        lag: Lag,
+        recover: Callable[[str, Prepared], None],
+    ) -> None:
         self.groups = groups
+        self._recover = recover
         self._table_id = table_id
         self._lag = lag
         self._feed = feed
@@ -99,7 +116,7 @@ class PartitionedTable:
         self, key: bytes, item: bytes | None, size_bytes: int, *, expired: bool = False
     ) -> Image | None:
         """See `TableStore.write`."""
-        leading = self.groups.serving(key)
+        leading = self._free(key)
         old = leading.state.fold.items.get(key)
         if item is None and old is None:
             return self.read(key, consistent=True)
@@ -110,7 +127,7 @@ class PartitionedTable:
     def receive(self, key: bytes, item: bytes | None, size_bytes: int, version: Version) -> bool:
         """See `TableStore.receive`."""
         groups = self.groups
-        leading = groups.serving(key)
+        leading = self._free(key)
         stored = leading.state.fold.version_of(key)
         if stored is not None and not supersedes(version, stored):
             groups.settle(leading, leading.shown(key))  # what it lost against may yet be lost itself
@@ -118,10 +135,49 @@ class PartitionedTable:
         groups.write(leading, Change(key, item, size_bytes, version, groups.now_milliseconds))
         return True
 
-    def require_ready(self, key: bytes) -> None:
-        """See `TableStore.require_ready`."""
-        if not self.groups.is_ready(key):
-            raise UnavailableError("a write might not be acknowledged")
+    # -- transactions -----------------------------------------------------------------------------------
+
+    def _free(self, key: bytes) -> Leading:
+        """The leader of an item that no transaction holds. Raises TransactionConflictError if one still does."""
+        leading = self.groups.serving(key)
+        prepared = leading.state.pending.get(key) if leading.state.pending else None
+        if prepared is None:
+            return leading
+        with contextlib.suppress(UnavailableError):  # then it has to stay as it is
+            self._recover(self._table_id, prepared)
+        leading = self.groups.serving(key)
+        if key in leading.state.pending:
+            raise TransactionConflictError
+        return leading
+
+    def latest_instant(self, key: bytes) -> int:
+        """The instant of the latest write or check of an item (`transacting`)."""
+        return transacting.item_of(self.groups.serving(key).state, key).latest_milliseconds
+
+    def look(self, key: bytes) -> int:
+        """See `TableStore.look`."""
+        leading = self._free(key)
+        version = transactions.first_look(transacting.item_of(leading.state, key), NEVER_FORGOT)
+        self.groups.settle(leading, leading.shown(key))
+        return version
+
+    def is_unchanged(self, key: bytes, version: int) -> bool:
+        """See `TableStore.is_unchanged`."""
+        leading = self.groups.serving(key)
+        return transactions.is_unchanged(transacting.item_of(leading.state, key), NEVER_FORGOT, version)
+
+    def prepare(self, prepared: Prepared, seen: int) -> int:
+        """Hold an item for a transaction, durably; returns the kernel's verdict (`transacting.prepare`)."""
+        leading = self._free(prepared.key)
+        verdict = transacting.prepare(leading, prepared, seen)
+        self.groups.settle(leading, leading.leader.length)
+        return verdict
+
+    def settle(self, key: bytes, transaction: int, *, committed: bool) -> None:
+        """Tell an item what was decided of a transaction, durably (`transacting.settle`)."""
+        leading = self.groups.serving(key)
+        transacting.settle(leading, key, transaction, self._region_number, committed=committed)
+        self.groups.settle(leading, leading.leader.length)
 
     # -- what is committed ------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """What stands in a replication group's log.
 
-`Write` is a client's change of an item. The others change the group itself: a member's replacement begins and ends
+`Write` is a client's change of an item. `Prepared` and `Settled` are a transaction's hold on an item, and its end
+(`model.kernel.transactions`). The others change the group itself: a member's replacement begins and ends
 (`model.kernel.membership`), logs may be trimmed further, and a partition splits (`model.kernel.splits`): the
 parent begins and closes, a child copies and opens.
 """
@@ -36,6 +37,33 @@ class Write(msgspec.Struct, frozen=True, gc=False, tag="w", array_like=True):
     change: Change
 
 
+class Prepared(msgspec.Struct, frozen=True, gc=False, tag="p", array_like=True):
+    """An item is held for a transaction, by its number; `ledger_key` is where the ledger has what was decided of it.
+
+    `action` and `instant` are the kernel's; `item` and `size_bytes` are what a put will put.
+    """
+
+    transaction: int
+    ledger_key: bytes
+    key: bytes
+    action: int
+    instant: int
+    item: bytes | None = None
+    size_bytes: int = 0
+
+
+class Settled(msgspec.Struct, frozen=True, gc=False, tag="d", array_like=True):
+    """An item is held no more. `change` is what the transaction has come to there, if it was committed and writes.
+
+    `checked` is the instant of a check that was committed, nought if it was none.
+    """
+
+    transaction: int
+    key: bytes
+    change: Change | None = None
+    checked: int = 0
+
+
 class ChangeBegun(msgspec.Struct, frozen=True, gc=False, tag="b", array_like=True):
     """A member, by its identity, is to be replaced by another, in the same Availability Zone."""
 
@@ -69,13 +97,14 @@ class Copied(msgspec.Struct, frozen=True, gc=False, tag="y", array_like=True):
     """A child has seen its parent's log up to `applied`; `writes` are the items or changes of its range in it.
 
     `requests` are those that the parent has answered by them. `anew` means that the writes are a whole snapshot, in
-    the place of what the child had.
+    the place of what the child had. `checked` are the instants at which transactions have checked items of its range.
     """
 
     applied: int
     writes: tuple[Change, ...]
     requests: tuple[int, ...]
     anew: bool
+    checked: tuple[tuple[bytes, int], ...] = ()
 
 
 class Opened(msgspec.Struct, frozen=True, gc=False, tag="o", array_like=True):
@@ -95,8 +124,27 @@ __all__ = [
     "Member",
     "Members",
     "Opened",
+    "Prepared",
+    "Settled",
     "SplitBegun",
     "Write",
+    "change_of",
 ]
 
-Entry: TypeAlias = Write | ChangeBegun | ChangeFinished | FloorRaised | SplitBegun | Closed | Copied | Opened
+Entry: TypeAlias = (
+    Write
+    | Prepared
+    | Settled
+    | ChangeBegun
+    | ChangeFinished
+    | FloorRaised
+    | SplitBegun
+    | Closed
+    | Copied
+    | Opened
+)
+
+
+def change_of(entry: Entry) -> Change | None:
+    """The change of an item that an entry makes, if it makes one: a client's, or a transaction's."""
+    return entry.change if isinstance(entry, Write | Settled) else None

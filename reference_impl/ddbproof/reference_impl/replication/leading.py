@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ddbproof.model.kernel import lease, replication, versions
-from ddbproof.reference_impl.replication import messages
+from ddbproof.reference_impl.replication import messages, transacting
 from ddbproof.reference_impl.replication.archiving import Archiving
 from ddbproof.reference_impl.replication.entries import (
     Change,
@@ -25,6 +25,7 @@ from ddbproof.reference_impl.replication.entries import (
     FloorRaised,
     Member,
     Members,
+    Settled,
     Write,
 )
 from ddbproof.reference_impl.replication.office import Follower, Office
@@ -115,19 +116,30 @@ class Leading(Office):
         *,
         expired: bool = False,
     ) -> Change:
-        """The next change of an item, later than the newest one that there is. `item` is None for a deletion."""
-        stored, wall = self.state.fold.version_of(key), self.replica.environment.wall_milliseconds()
-        version = (
-            versions.first_version(wall, region_number)
-            if stored is None
-            else versions.next_version(stored, wall, region_number)
-        )
+        """The next change of an item, later than the newest one that there is. `item` is None for a deletion.
+
+        Raises NotAllowed while a transaction holds the item.
+        """
+        state, wall = self.state, self.replica.environment.wall_milliseconds()
+        stored = state.fold.version_of(key)
+        if state.pending or state.checked:
+            version = transacting.version_after_checks(state, key, wall, region_number)
+        elif stored is None:
+            version = versions.first_version(wall, region_number)
+        else:
+            version = versions.next_version(stored, wall, region_number)
         return Change(key, item, size_bytes, version, wall, expired)
 
     def write(self, request: int, change: Change) -> None:
         """Append a change of an item; it is done once all of the log is committed (`when_committed`)."""
         self.append(Write(request, change))
         self._newest[change.key] = self.leader.length
+
+    def settle(self, settled: Settled) -> None:
+        """Append the end of a transaction's hold on an item."""
+        self.append(settled)
+        if settled.change is not None:
+            self._newest[settled.key] = self.leader.length
 
     def shown(self, key: bytes) -> int:
         """So much of the log an answer about an item shows: to be committed before it is given."""

@@ -185,7 +185,7 @@ class Pull(_Message, frozen=True, gc=False):
 class Pulled(_Message, frozen=True, gc=False):
     """What comes after `start` in the parent's committed log, up to `end`; or, `anew`, all of it up to there.
 
-    `parent` is the parent's record, as far as it is committed.
+    `parent` is the parent's record, as far as it is committed; `checked` is as in `entries.Copied`.
     """
 
     start: int
@@ -194,6 +194,7 @@ class Pulled(_Message, frozen=True, gc=False):
     requests: tuple[int, ...]
     anew: bool
     parent: Parent
+    checked: tuple[tuple[bytes, int], ...] = ()
 
 
 # Clients.

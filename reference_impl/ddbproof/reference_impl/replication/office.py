@@ -19,7 +19,7 @@ from ddbproof.reference_impl.replication.entries import (
     Entry,
     Member,
     Members,
-    Write,
+    change_of,
 )
 
 if TYPE_CHECKING:
@@ -77,8 +77,9 @@ class Office:
         replica, state = self.replica, self.state
         while state.applied < len(replica.log):
             entry = replica.log[state.applied]
-            if isinstance(entry, Write):
-                self._newest[entry.change.key] = state.applied + 1
+            change = change_of(entry)
+            if change is not None:
+                self._newest[change.key] = state.applied + 1
             state.apply(entry, committed=state.applied < replica.record.committed)
         replica.save(self._acknowledge_own)
         for identity, promised in self._promises.items():

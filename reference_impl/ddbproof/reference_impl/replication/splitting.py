@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING
 from ddbproof.model.kernel import splits
 from ddbproof.model.kernel.splits import Child
 from ddbproof.reference_impl.replication import messages
-from ddbproof.reference_impl.replication.entries import Closed, Copied, Member, Opened, SplitBegun, Write
+from ddbproof.reference_impl.replication.entries import (
+    Closed,
+    Copied,
+    Member,
+    Opened,
+    SplitBegun,
+    Write,
+    change_of,
+)
 from ddbproof.reference_impl.replication.partition_map import MAP_KEY, METADATA_GROUP, Split, encoded
 from ddbproof.reference_impl.replication.state import Affairs, first_affairs, is_of
 
@@ -130,7 +138,6 @@ class Splitting:
         start = message.applied
         end = min(committed, parent.length if parent.closed else committed, start + _MOST_ENTRIES)
         anew = start < replica.log.start or start == 0
-        writes: list[Write] = []
         if anew:
             snapshot = replica.committed_snapshot()
             assert snapshot is not None  # who leads has items
@@ -138,9 +145,8 @@ class Splitting:
             end = min(snapshot.position, parent.length) if parent.closed else snapshot.position
         else:
             entries = replica.log.between(start, max(start, end))
-            writes = [entry for entry in entries if isinstance(entry, Write)]
-            changes = tuple(write.change for write in writes)
-            requests = tuple(write.request for write in writes)
+            changes = tuple(change for entry in entries if (change := change_of(entry)) is not None)
+            requests = tuple(entry.request for entry in entries if isinstance(entry, Write))
         replica.environment.send(
             message.node,
             messages.Pulled(
@@ -153,11 +159,14 @@ class Splitting:
                 requests,
                 anew,
                 parent,
+                tuple(it for it in leading.state.checked.items() if is_of(child, affairs.cut, it[0])),
             ),
         )
 
     def _close_when_near(self, affairs: Affairs) -> None:
         leading = self._leading
+        if leading.state.pending:
+            return  # what a transaction holds here is settled here
         near = leading.leader.committed - _NEAR
         if all(self._reached.get(child, 0) >= max(near, 1) for child in (affairs.lower, affairs.upper)):
             leading.append(Closed())
@@ -205,7 +214,9 @@ class Splitting:
         if splits.may_open(child.applied, message.parent):
             leading.append(Opened(message.parent))
         elif message.end > child.applied and message.start == child.applied:
-            leading.append(Copied(message.end, message.writes, message.requests, anew=message.anew))
+            leading.append(
+                Copied(message.end, message.writes, message.requests, message.anew, message.checked)
+            )
             leading.when_committed(leading.leader.length, self._pull_more)
 
     def _pull_more(self, committed: bool) -> None:

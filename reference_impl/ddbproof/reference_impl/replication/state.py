@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -32,12 +32,15 @@ from ddbproof.reference_impl.replication.entries import (
     Member,
     Members,
     Opened,
+    Prepared,
+    Settled,
     SplitBegun,
     Write,
 )
 from ddbproof.reference_impl.storage.items import Fold, Image
 
 REMEMBERED = 4096
+ValueT = TypeVar("ValueT")
 
 
 class Affairs(msgspec.Struct, frozen=True, gc=False):
@@ -90,6 +93,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     images: tuple[tuple[bytes, bytes, int, Version], ...]
     tombstones: tuple[tuple[bytes, Version], ...]
     answered: tuple[int, ...]
+    pending: tuple[Prepared, ...] = ()
+    checked: tuple[tuple[bytes, int], ...] = ()
 
     def changes(self) -> tuple[Change, ...]:
         """The items and deletions as changes, each as it was made last."""
@@ -108,8 +113,8 @@ class Snapshot(msgspec.Struct, frozen=True):
 class _Undo(NamedTuple):
     """How to take an entry back that is not committed.
 
-    A write of an item: its key, the image and the tombstone that it replaced, its request and the one forgotten for it. Of
-    any other entry: `restore`.
+    A write of an item: its key, the image and the tombstone that it replaced, its request and the one forgotten for it. Any
+    other entry has a `restore`; one that changes an item, key and image as well.
     """
 
     place: int
@@ -122,15 +127,30 @@ class _Undo(NamedTuple):
 
 
 class GroupState:
-    """The state after the first `applied` entries."""
+    """The state after the first `applied` entries.
 
-    __slots__ = ("_answered_order", "_restored", "_undo", "affairs", "answered", "applied", "fold")
+    `pending` are the items that transactions hold, `checked` the instants at which they have checked items.
+    """
+
+    __slots__ = (
+        "_answered_order",
+        "_restored",
+        "_undo",
+        "affairs",
+        "answered",
+        "applied",
+        "checked",
+        "fold",
+        "pending",
+    )
 
     def __init__(self, affairs: Affairs) -> None:
         self.affairs = affairs
         self.applied = 0
         self.fold = Fold()
         self.answered: set[int] = set()
+        self.pending: dict[bytes, Prepared] = {}
+        self.checked: dict[bytes, int] = {}
         self._answered_order: deque[int] = deque()
         self._undo: deque[_Undo] = deque()
         self._restored = 0
@@ -150,6 +170,8 @@ class GroupState:
                 old = fold.apply(change)
                 forgotten = self._remember(request) if request else None
                 self._undo.append(_Undo(self.applied, key, old, buried, request, forgotten))
+        elif type(entry) is Prepared or type(entry) is Settled:
+            old = self._apply_transaction(entry, committed=committed)
         else:
             before = self.affairs
             snapshot = None if committed or type(entry) is not Copied else self._frozen()
@@ -161,6 +183,30 @@ class GroupState:
                     _Undo(self.applied, None, restore=lambda: self._restore_affairs(before, snapshot))
                 )
         self.applied += 1
+        return old
+
+    def _apply_transaction(self, entry: Prepared | Settled, *, committed: bool) -> Image | None:
+        key, fold = entry.key, self.fold
+        held, checked = self.pending.pop(key, None), self.checked.get(key)
+        if isinstance(entry, Prepared):
+            self.pending[key] = entry
+            change = None
+        else:
+            change = entry.change
+            if entry.checked:
+                self.checked[key] = entry.checked
+        buried = fold.tombstones.get(key)
+        old = None if change is None else fold.apply(change)
+        if not committed:
+
+            def restore() -> None:
+                if change is not None:
+                    fold.revert(key, old, buried)
+                _put_back(self.pending, key, held)
+                _put_back(self.checked, key, checked)
+
+            changed = None if change is None else key
+            self._undo.append(_Undo(self.applied, changed, old, restore=restore))
         return old
 
     def commit(self, committed: int) -> None:
@@ -228,6 +274,8 @@ class GroupState:
             ),
             tuple(self.fold.tombstones.items()),
             tuple(self._answered_order),
+            tuple(self.pending.values()),
+            tuple(self.checked.items()),
         )
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -245,6 +293,8 @@ class GroupState:
         self.fold.tombstones.update(snapshot.tombstones)
         self._answered_order = deque(snapshot.answered)
         self.answered = set(snapshot.answered)
+        self.pending = {prepared.key: prepared for prepared in snapshot.pending}
+        self.checked = dict(snapshot.checked)
 
     def _restore_affairs(self, affairs: Affairs, snapshot: Snapshot | None) -> None:
         self.affairs = affairs
@@ -255,6 +305,8 @@ class GroupState:
         if entry.anew:
             self.fold = Fold()
             self.answered, self._answered_order = set(), deque()
+            self.checked = {}
+        self.checked.update(entry.checked)
         for change in entry.writes:
             self.fold.apply(change)
         for request in entry.requests:
@@ -279,11 +331,18 @@ class GroupState:
             self.answered.add(forgotten)
 
 
+def _put_back(where: dict[bytes, ValueT], key: bytes, value: ValueT | None) -> None:
+    if value is None:
+        where.pop(key, None)
+    else:
+        where[key] = value
+
+
 def decided(affairs: Affairs, index: int, entry: Entry) -> Affairs:
     """The group's affairs after the entry at an index of its log."""
     change = msgspec.structs.replace
     match entry:
-        case Write():
+        case Write() | Prepared() | Settled():
             return affairs
         case ChangeBegun(leaver, joiner):
             group = membership.begin_change(affairs.group, leaver, joiner.identity)

@@ -18,7 +18,7 @@ import msgspec
 from ddbproof.model.engine.shared_log import NO_ENTRIES
 from ddbproof.model.kernel import lease, membership, replication
 from ddbproof.model.kernel.refusal import NotAllowed
-from ddbproof.reference_impl.replication.entries import Write
+from ddbproof.reference_impl.replication.entries import Prepared, Settled, Write
 from ddbproof.reference_impl.replication.environment import (
     Appended,
     Checkpoint,
@@ -147,7 +147,7 @@ class StoredReplica:
             affairs, position = self.start_affairs, self.log.start
         for index in range(position, end):
             entry = self.log[index]
-            if not _is_write(entry):
+            if not _concerns_items(entry):
                 affairs = decided(affairs, index, entry)
         return affairs
 
@@ -193,7 +193,7 @@ class StoredReplica:
         except NotAllowed:
             return
         for index in range(self.log.start, start):
-            if not _is_write(self.log[index]):
+            if not _concerns_items(self.log[index]):
                 self.start_affairs = decided(self.start_affairs, index, self.log[index])
         self.log.trim(start)
 
@@ -320,5 +320,5 @@ class StoredReplica:
             self.record = replication.Replica(record.promised, now.accepted, now.length, record.committed)
 
 
-def _is_write(entry: Entry) -> bool:
-    return type(entry) is Write
+def _concerns_items(entry: Entry) -> bool:
+    return type(entry) is Write or isinstance(entry, Prepared | Settled)
