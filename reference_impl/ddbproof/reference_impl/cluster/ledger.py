@@ -74,6 +74,11 @@ class Ledger:
         self._finished: deque[bytes] = deque()  # where records are that may be dropped one day, oldest first
 
     @property
+    def is_there(self) -> bool:
+        """True once there has been a transaction."""
+        return self._groups is not None
+
+    @property
     def groups(self) -> TableGroups:
         """The replication group, as it is now."""
         if self._groups is None:

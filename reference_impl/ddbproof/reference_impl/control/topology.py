@@ -38,6 +38,7 @@ def partitions(groups: TableGroups) -> list[dict[str, Any]]:
                 "group": group,
                 "leader": None if leader is None else nodes[leader.environment.node].name,
                 "epoch": max((replica.record.promised for replica in replicas), default=0),
+                "held_items": 0 if leader is None or leader.state is None else len(leader.state.pending),
                 "replicas": [
                     {
                         "node": nodes[replica.environment.node].name,
@@ -63,7 +64,11 @@ def replayed(cluster: Cluster) -> dict[str, Any]:
     wrong = []
     for name, region in cluster.regions.items():
         groups = {record.name: region.groups(record.table_id) for record in region.all_tables()}
-        for what, one in {"(metadata)": region.metadata.groups, **groups}.items():
+        groups["(metadata)"] = region.metadata.groups
+        ledger = region.transactions.ledger
+        if ledger.is_there:
+            groups["(ledger)"] = ledger.groups
+        for what, one in groups.items():
             found = replay_all(one.steps or [])
             steps += sum(it.steps for it in found)
             left_out += sum(it.left_out for it in found)
