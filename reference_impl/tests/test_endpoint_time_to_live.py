@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 import pytest
 
 from ddbproof.reference_impl.cluster.clock import Clock
+from ddbproof.reference_impl.cluster.table_store import PartitionedTable
 from ddbproof.reference_impl.context import CallContext
 from ddbproof.reference_impl.endpoint import ReferenceEndpoint
 from ddbproof.reference_impl.errors import ServiceError
@@ -93,6 +95,24 @@ def test_an_expired_item_is_deleted_a_while_later() -> None:
     world.clock.advance(600)
     assert world.keys() == set()
     assert world.events() == [("INSERT", None), ("REMOVE", MARK)]
+
+
+def test_an_item_that_is_renewed_under_the_very_eyes_of_who_looks_is_kept() -> None:
+    """The version that was found expired is deleted, and no other (TT-07)."""
+    world = World()
+    world.put("a", at(NOW + 60))
+    right = PartitionedTable.write
+
+    def write(self: PartitionedTable, key: bytes, item: bytes | None, *rest: int, **named: Any) -> Any:
+        if named.get("expired") is not None:
+            renewed = b'{"pk":{"S":"a"},"until":{"N":"%d"}}' % (NOW + YEAR_SECONDS)
+            right(self, key, renewed, len(renewed))
+        return right(self, key, item, *rest, **named)
+
+    with patch.object(PartitionedTable, "write", write):
+        world.clock.advance(720)
+        assert world.keys() == {"a"}
+    assert world.events() == [("INSERT", None), ("MODIFY", None)]
 
 
 @pytest.mark.parametrize(

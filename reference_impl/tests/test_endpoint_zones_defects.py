@@ -14,6 +14,7 @@ import pytest
 import test_endpoint_zones as cases
 import test_endpoint_zones_transactions as transacted
 from zones_by_chance import first_failure
+from zones_by_hand import REGION
 
 from ddbproof.model.kernel.versions import supersedes
 from ddbproof.reference_impl.cluster.groups import TableGroups
@@ -152,7 +153,7 @@ BY_CHANCE: dict[Plant, int] = {
 BY_A_TEST: dict[Plant, Callable[[], None]] = {
     read_of_uncommitted: cases.test_an_unanswered_write_may_be_done_later_and_is_done_once,
     held_when_appended: (
-        lambda: transacted.test_a_zone_that_is_cut_off_under_a_transaction_loses_no_half(6, cases.B)
+        lambda: transacted.test_a_zone_that_is_cut_off_under_a_transaction_loses_no_half(6, f"{REGION}b")
     ),
     parent_dropped_early: cases.test_a_split_outlives_the_zone_that_led_it,
     change_forgotten_that_lost_against_the_uncommitted: (

@@ -4,14 +4,15 @@ Claims: TT-01 (an expired item is deleted some time after it expires, and can be
 Numbers, and none more than five years past), TT-03 (the deletion is marked as the service's own), TT-04 (it
 replicates, and is not marked elsewhere), TT-07 (an item whose time was put off in time is kept).
 
-Each write of an item with a time is followed by one look at that item, due `DELAY_MILLISECONDS` after its time;
-turning time to live on plans a look at every item there is. A look deletes the item if its time, as it is
-then, has passed, and otherwise does nothing: a later write has planned a look of its own.
+Each write of an item with a time is followed by one look at that item, due five minutes after its time; turning time to
+live on plans a look at every item there is. What may be deleted, `model.kernel.expiry` decides: a look proposes the
+item as it reads it, and it is deleted if it is the same version still in the step in which that is done. A later write
+has planned a look of its own.
 
-Choices where AWS publishes nothing: the delay is five minutes; a fraction of a second counts as the second
-itself; deletions stop at once when time to live is turned off (TT-05 lets them go on for half an hour). In a
-global table one Region deletes, the first of the endpoint's list that has a replica; the others look again
-every hour, in case it leaves.
+Choices where AWS publishes nothing: those of the kernel, and a fraction of a second counts as the second itself. A
+look reads the setting anew, so deletions stop at once when time to live is turned off (TT-05 lets them go on for
+half an hour). In a global table one Region deletes, the first of the endpoint's list that has a replica; the others
+look again every hour, in case it leaves.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from decimal import Decimal
 
 import msgspec
 
+from ddbproof.model.kernel import expiry as kernel
 from ddbproof.reference_impl.cluster.clock import LATEST_MILLISECONDS
 from ddbproof.reference_impl.cluster.records import TableRecord, TimeToLive
 from ddbproof.reference_impl.cluster.region import Region
@@ -28,8 +30,6 @@ from ddbproof.reference_impl.cluster.scheduler import Scheduler
 from ddbproof.reference_impl.storage.items import Image
 from ddbproof.reference_impl.storage.log import Entry
 
-DELAY_MILLISECONDS = 5 * 60 * 1000
-OLDEST_MILLISECONDS = 5 * 365 * 24 * 3600 * 1000
 _LOOK_AGAIN_MILLISECONDS = 3600 * 1000
 
 _decode = msgspec.json.Decoder().decode
@@ -71,11 +71,10 @@ class Expiry:
         setting: TimeToLive,
         now_milliseconds: int,
     ) -> None:
-        expires_at = expiry_milliseconds(item, setting.attribute_name)
-        if expires_at is None:
-            return
-        due_milliseconds = max(expires_at, now_milliseconds) + DELAY_MILLISECONDS
-        if due_milliseconds <= LATEST_MILLISECONDS and not _is_too_old(expires_at, due_milliseconds):
+        attribute = expiry_attribute(item, setting.attribute_name)
+        expires_at = attribute.seconds * 1000
+        due_milliseconds = max(expires_at, now_milliseconds) + kernel.DELAY_MILLISECONDS
+        if due_milliseconds <= LATEST_MILLISECONDS and kernel.is_due(attribute, due_milliseconds):
             self._scheduler.at(due_milliseconds, lambda at: self._look(region, table_id, key, at))
 
     def _look(self, region: Region, table_id: str, key: bytes, at_milliseconds: int) -> None:
@@ -86,33 +85,31 @@ class Expiry:
             return
         store = region.store(table_id)
         image = store.read(key, consistent=True)
-        expires_at = None if image is None else expiry_milliseconds(image.item, setting.attribute_name)
-        if expires_at is None or expires_at + DELAY_MILLISECONDS > at_milliseconds:
+        if image is None:
             return
-        if _is_too_old(expires_at, at_milliseconds):
+        attribute = expiry_attribute(image.item, setting.attribute_name)
+        known = kernel.Setting(setting.enabled, 0, at_milliseconds)
+        if not kernel.propose(attribute, known, at_milliseconds):
             return
         if any(other.number < region.number for other, _ in self._members(region, record)):
             self._scheduler.at(
                 at_milliseconds + _LOOK_AGAIN_MILLISECONDS, lambda at: self._look(region, table_id, key, at)
             )
             return
-        store.write(key, None, 0, expired=True)
+        kernel.delete(True, attribute, known, at_milliseconds)
+        store.write(key, None, 0, expired=image)
 
 
-def expiry_milliseconds(item: bytes, attribute_name: str) -> int | None:
-    """The instant at which a stored item expires; None if it has no time that counts.
+def expiry_attribute(item: bytes, attribute_name: str) -> kernel.Attribute:
+    """What a stored item says of its end, as the kernel sees it; no Number if it is one that no clock will show.
 
-    >>> expiry_milliseconds(b'{"pk":{"S":"a"},"until":{"N":"1800000000"}}', "until")
-    1800000000000
-    >>> expiry_milliseconds(b'{"pk":{"S":"a"},"until":{"S":"1800000000"}}', "until") is None
-    True
+    >>> expiry_attribute(b'{"pk":{"S":"a"},"until":{"N":"1800000000.5"}}', "until")
+    Attribute(is_number=True, seconds=1800000000)
+    >>> expiry_attribute(b'{"pk":{"S":"a"},"until":{"S":"1800000000"}}', "until").is_number
+    False
     """
     text = _decode(item).get(attribute_name, {}).get("N")
-    if text is None:
-        return None
-    seconds = Decimal(text)
-    return int(seconds) * 1000 if 0 <= seconds * 1000 <= LATEST_MILLISECONDS else None
-
-
-def _is_too_old(expires_at_milliseconds: int, now_milliseconds: int) -> bool:
-    return expires_at_milliseconds < now_milliseconds - OLDEST_MILLISECONDS
+    seconds = Decimal(text or 0)
+    if text is None or not 0 <= seconds * 1000 <= LATEST_MILLISECONDS:
+        return kernel.Attribute(is_number=False, seconds=0)
+    return kernel.Attribute(is_number=True, seconds=int(seconds))

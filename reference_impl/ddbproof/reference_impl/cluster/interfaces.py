@@ -30,12 +30,13 @@ class TableStore(Protocol):
         """Items with start <= key < end in key order, or against it."""
 
     def write(
-        self, key: bytes, item: bytes | None, size_bytes: int, *, expired: bool = False
+        self, key: bytes, item: bytes | None, size_bytes: int, *, expired: Image | None = None
     ) -> Image | None:
         """Put `item` (canonical JSON), or delete when it is None; returns what was there before.
 
         Acknowledged when it returns. Deleting what is not there is acknowledged and changes nothing. `expired`
-        marks a deletion by time to live. Raises TransactionConflictError while a transaction holds the item.
+        marks a deletion by time to live, of that image: if another is there by then, nothing is done. Raises
+        TransactionConflictError while a transaction holds the item.
         """
 
     def look(self, key: bytes) -> int:

@@ -113,14 +113,16 @@ class PartitionedTable:
     # -- writes -----------------------------------------------------------------------------------------
 
     def write(
-        self, key: bytes, item: bytes | None, size_bytes: int, *, expired: bool = False
+        self, key: bytes, item: bytes | None, size_bytes: int, *, expired: Image | None = None
     ) -> Image | None:
         """See `TableStore.write`."""
         leading = self._free(key)
         old = leading.state.fold.items.get(key)
+        if expired is not None and (old is None or old.version != expired.version):
+            return old
         if item is None and old is None:
             return self.read(key, consistent=True)
-        change = leading.change(key, item, size_bytes, self._region_number, expired=expired)
+        change = leading.change(key, item, size_bytes, self._region_number, expired=expired is not None)
         self.groups.write(leading, change)
         return old
 
