@@ -328,7 +328,7 @@ def test_the_catalog_is_the_fold_of_its_log() -> None:
         assert again.backups == region.metadata.catalog.backups
 
 
-@pytest.mark.parametrize("operation", ["ExecuteTransaction", "ExportTableToPointInTime", "TagResource"])
+@pytest.mark.parametrize("operation", ["ExecuteTransaction", "ExportTableToPointInTime", "DescribeLimits"])
 def test_what_is_not_built_is_refused_by_name(operation: str) -> None:
     """Never a pretended success."""
     with pytest.raises(NotBuiltError, match=operation):

@@ -4,7 +4,7 @@ Claims: CTL-01 (states), CTL-03 (deletion protection), CTL-06 to CTL-12 (names, 
 (warm throughput is not lowered), PART-13 (only keys are typed), BK-16 (the SYSTEM backup of a deleted table
 with point-in-time recovery). Replica changes of UpdateTable are in `replicas`.
 StreamSpecification is in `streams`.
-Not built and refused by name: indexes, tags, encryption settings, rises of warm throughput,
+Not built and refused by name: indexes, encryption settings, rises of warm throughput,
 on-demand limits, resource policies, tables that join a global table of another account.
 """
 
@@ -25,6 +25,7 @@ from ddbproof.reference_impl.api.call import (
 )
 from ddbproof.reference_impl.api.capacity import capacity_of
 from ddbproof.reference_impl.api.describe import table_description, warm_throughput
+from ddbproof.reference_impl.api.tags import tags_of
 from ddbproof.reference_impl.cluster.records import TableRecord
 from ddbproof.reference_impl.errors import CallerError, NotBuiltError, ValidationError
 from ddbproof.reference_impl.values.keys import KeySchema
@@ -33,7 +34,6 @@ _INVALID = "One or more parameter values were invalid: "
 _UNBUILT_AT_CREATION = (
     "LocalSecondaryIndexes",
     "GlobalSecondaryIndexes",
-    "Tags",
     "WarmThroughput",
     "ResourcePolicy",
     "OnDemandThroughput",
@@ -57,6 +57,7 @@ def create_table(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     _refuse_switched_on("CreateTable", parameters)
     view_type = streams.wanted_view_type(parameters.get("StreamSpecification"))
     key_schema = _key_schema(parameters)
+    tags = tags_of(parameters.get("Tags", []))
     capacity = capacity_of(
         parameters.get("BillingMode", "PROVISIONED"), parameters.get("ProvisionedThroughput")
     )
@@ -74,6 +75,7 @@ def create_table(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
         active_at_milliseconds=now + call.cluster.create_delay_milliseconds,
         table_class=parameters.get("TableClass", "STANDARD"),
         deletion_protection=parameters.get("DeletionProtectionEnabled", False),
+        tags=tags,
         **capacity,
     )
     call.region.add_table(call.account, record)

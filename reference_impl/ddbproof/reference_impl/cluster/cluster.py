@@ -139,6 +139,7 @@ class Cluster:
             stream_view_type=None,
             stream_arn=None,
             origin=None,
+            tags=(),
             group_id=group_id,
             replicas=siblings,
         )

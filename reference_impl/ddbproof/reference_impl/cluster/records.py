@@ -76,6 +76,7 @@ class TableRecord(msgspec.Struct, frozen=True):
     stream_view_type: str | None = None
     stream_arn: str | None = None
     time_to_live: TimeToLive | None = None
+    tags: tuple[tuple[str, str], ...] = ()
 
     def status(self, now_milliseconds: int) -> str:
         """CREATING, ACTIVE, UPDATING or DELETING."""
