@@ -22,11 +22,17 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
 from ddbproof.conformance.targets import open_target
+from ddbproof.conformance.targets.endpoint import EXAMPLE_CREDENTIALS
 from ddbproof.conformance.targets.errors import TargetError
 
 REQUESTS = 3_000
@@ -36,10 +42,10 @@ ROUNDS = 3
 CONNECTIONS = (1, 8, 64)
 KEYS = 1_000
 PEERS = ("dynoxide", "dynalite", "dynamodb-local", "extenddb", "moto")
-STAMP = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-AUTHORIZATION = (
-    f"AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/{STAMP[:8]}/us-east-1/dynamodb/aws4_request, "
-    "SignedHeaders=host;x-amz-date, Signature=0"
+SIGNER = SigV4Auth(
+    Credentials(EXAMPLE_CREDENTIALS.access_key_id, EXAMPLE_CREDENTIALS.secret_access_key),
+    "dynamodb",
+    "us-east-1",
 )
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 TABLE = {
@@ -114,14 +120,20 @@ def children(pid: str = "self") -> set[int]:
 
 
 def framed(server: Server, operation: str, request: dict[str, object]) -> bytes:
-    """A request as it goes over the wire."""
-    body = json.dumps(request).encode()
-    head = (
-        f"POST / HTTP/1.1\r\nHost: {server.host}:{server.port}\r\nX-Amz-Target: DynamoDB_20120810.{operation}\r\n"
-        f"Content-Type: application/x-amz-json-1.0\r\nX-Amz-Date: {STAMP}\r\n"
-        f"Authorization: {AUTHORIZATION}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
+    """A request as it goes over the wire, signed."""
+    body, host = json.dumps(request).encode(), f"{server.host}:{server.port}"
+    headers = {"X-Amz-Target": f"DynamoDB_20120810.{operation}", "Content-Type": "application/x-amz-json-1.0"}
+    signed = AWSRequest("POST", f"http://{host}/", data=body, headers=headers)
+    SIGNER.add_auth(signed)
+    lines = [f"{name}: {value}" for name, value in {**signed.headers, "Host": host}.items()]
+    head = "\r\n".join(["POST / HTTP/1.1", *lines, f"Content-Length: {len(body)}", "", ""])
     return head.encode() + body
+
+
+@cache
+def prepared(server: Server, make: Callable[[int], Request], count: int) -> list[bytes]:
+    """So many requests; signing them takes longer than answering them, and is done once."""
+    return [framed(server, *make(number)) for number in range(count)]
 
 
 async def answer(reader: asyncio.StreamReader) -> bytes:
@@ -161,7 +173,7 @@ def measure(
     server: Server, make: Callable[[int], Request], connections: int, count: int = REQUESTS
 ) -> Figures:
     """One round of so many requests."""
-    requests = [framed(server, *make(number)) for number in range(count)]
+    requests = prepared(server, make, count)
     before = cpu_seconds(server.pids)
     taken = asyncio.run(send_all(server, requests, connections))
     cpu = (cpu_seconds(server.pids) - before) / count * 1e6
@@ -191,7 +203,6 @@ def started(stack: contextlib.ExitStack, name: str, *options: str) -> Server | N
     try:
         asyncio.run(send_all(server, [framed(server, "CreateTable", dict(TABLE))], 1))
     except SystemExit as refused:
-        # These requests are not signed: who checks that has no place here.
         sys.stdout.write(f"{name}: left out ({refused})\n")
         return None
     deadline = time.monotonic() + 30
