@@ -1,4 +1,4 @@
-"""DynamoDB Streams on the reference endpoint."""
+"""DynamoDB Streams on the reference endpoint; streams of several shards are in test_endpoint_shards."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ DAY_SECONDS = 24 * 3600
 
 
 class World:
-    """An endpoint with a table; with `view_type` a stream of it."""
+    """An endpoint with a table of one partition; with `view_type` a stream of it, which has one shard."""
 
     def __init__(self, view_type: str | None = BOTH) -> None:
         self.clock = Clock(frozen_at_milliseconds=1_800_000_000_000)
-        self.endpoint = ReferenceEndpoint(EndpointOptions(replication_delay_seconds=1), clock=self.clock)
+        self.endpoint = ReferenceEndpoint(
+            EndpointOptions(replication_delay_seconds=1, partitions=1), clock=self.clock
+        )
         more: dict[str, Any] = {} if view_type is None else {"StreamSpecification": on(view_type)}
         self.call(
             "CreateTable",

@@ -26,7 +26,9 @@ class World:
 
     def __init__(self, *, on: bool = True) -> None:
         self.clock = Clock(frozen_at_milliseconds=NOW * 1000)
-        self.endpoint = ReferenceEndpoint(EndpointOptions(replication_delay_seconds=1), clock=self.clock)
+        self.endpoint = ReferenceEndpoint(
+            EndpointOptions(replication_delay_seconds=1, partitions=1), clock=self.clock
+        )
         self.call(
             "CreateTable",
             TableName="songs",

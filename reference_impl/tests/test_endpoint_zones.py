@@ -308,7 +308,7 @@ def test_a_table_that_could_not_be_made_leaves_nothing_behind(zones: Zones) -> N
             zones.fault("fill_disk", f"{zone}-{number}")
     before = set(fleet.restless)
     with pytest.raises(UnavailableError):
-        TableGroups(fleet, lambda _: None, "never made", START_MILLISECONDS, 4)
+        TableGroups(fleet, lambda *_: None, "never made", START_MILLISECONDS, 4)
     zones.fault("jump_clock", f"{C}-1", milliseconds=1)  # all that is hosted is roused by a fault
     assert set(fleet.restless) == before
 

@@ -79,7 +79,7 @@ def stream_loses_what_a_dead_leader_committed() -> AbstractContextManager[Any]:
         kept = self._feed
         try:
             for place in range(done, index + len(entries)):
-                self._feed = kept if place >= base or leading.leader.epoch == 1 else lambda _: None
+                self._feed = kept if place >= base or leading.leader.epoch == 1 else lambda *_: None
                 right(self, group, index, entries[: place + 1 - index])
         finally:
             self._feed = kept

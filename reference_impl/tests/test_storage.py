@@ -39,7 +39,7 @@ class Fed:
         stored = self.fold.version_of(key)
         if item is not None or self.fold.items.get(key) is not None:
             version = first_version(now, 0) if stored is None else next_version(stored, now, 0)
-            self.feed.take(Entry(key, item, 0 if item is None else size_bytes, version, now))
+            self.feed.take(Entry(key, item, 0 if item is None else size_bytes, version, now), 1, 0)
 
 
 def contents(fold: Fold) -> dict[bytes, bytes]:

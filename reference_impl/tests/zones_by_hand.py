@@ -121,11 +121,23 @@ class Zones:
             key for key in keys if leaders[groups.group_of(encode_key(schema, {"pk": {"S": key}}))] == zone
         }
 
+    def shards(self, limit: int = 100) -> list[dict[str, Any]]:
+        """All shards of the table's stream, by pages of so many."""
+        arn = self.call("DescribeTable", TableName=TABLE)["Table"]["LatestStreamArn"]
+        found: list[dict[str, Any]] = []
+        more: dict[str, Any] = {}
+        while True:
+            page = self.call("DescribeStream", StreamArn=arn, Limit=limit, **more)["StreamDescription"]
+            found += page["Shards"]
+            if "LastEvaluatedShardId" not in page:
+                return found
+            more = {"ExclusiveStartShardId": page["LastEvaluatedShardId"]}
+
     def changes(self) -> list[tuple[str, str, int | None, int | None]]:
-        """The stream of the table: sequence number, key, old and new value."""
+        """The stream of the table, parents before children: sequence number, key, old and new value."""
         arn = self.call("DescribeTable", TableName=TABLE)["Table"]["LatestStreamArn"]
         found = []
-        for shard in self.call("DescribeStream", StreamArn=arn)["StreamDescription"]["Shards"]:
+        for shard in self.shards():
             iterator = self.call(
                 "GetShardIterator",
                 StreamArn=arn,

@@ -161,7 +161,11 @@ def _show_partitions(console: Console, topology: dict[str, Any]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("Region", "table", "partition", "leader", "epoch", "replicas: committed entries"):
+    headings = ["Region", "table", "partition", "came of", "leader", "epoch", "replicas: committed entries"]
+    counted = any(one["recent"] for tables in topology.values() for ones in tables.values() for one in ones)
+    if counted:
+        headings.append("units a second: read, write")
+    for heading in headings:
         table.add_column(heading, overflow="fold")
     for region, tables in topology.items():
         for name, partitions in tables.items():
@@ -172,11 +176,21 @@ def _show_partitions(console: Console, topology: dict[str, Any]) -> None:
                     for it in sorted(one["replicas"], key=lambda it: str(it["node"]))
                 )
                 place = f"{number}, from {one['begins_at'][:8] or '0'}"
-                table.add_row(region, name, place, _short(one["leader"], region), str(one["epoch"]), replicas)
+                leader = _short(one["leader"], region)
+                row = [region, name, place, one["came_of"], leader, str(one["epoch"]), replicas]
+                if counted:
+                    row.append(_units(one["recent"]))
+                table.add_row(*row)
     if table.row_count:
         console.print(table)
     else:
         console.print("there are no tables")
+
+
+def _units(recent: dict[str, float]) -> str:
+    """What a partition has served lately."""
+    seconds = recent["seconds"]
+    return f"{recent['read_units'] / seconds:,.0f}, {recent['write_units'] / seconds:,.0f}"
 
 
 def _short(node: str | None, region: str) -> str:

@@ -37,6 +37,7 @@ def serve(
     restore_lag_seconds: float = 300.0,
     partitions: int = 2,
     partition_bytes: int = 10 * 1024**3,
+    heat_splits: Annotated[bool, Parameter(negative="")] = False,
     lag: Literal["none", "legal"] = "none",
     record_steps: Annotated[bool, Parameter(negative="")] = False,
     verify_signatures: bool = False,
@@ -70,6 +71,9 @@ def serve(
         How many partitions a new table begins with, each with a replica in three Availability Zones.
     partition_bytes
         A partition whose items have more bytes than this is split while it is written; DynamoDB does so at 10 GB.
+    heat_splits
+        Split a partition as well that has used half of its 3,000 read or 1,000 write units a second for 30 seconds, at
+        a key of its traffic, where that brings relief.
     lag
         "legal" lets eventually consistent reads, and other Regions of a global table, fall behind by chance, as
         they may in DynamoDB; "none" is for tools that cannot bear that.
@@ -121,6 +125,7 @@ def serve(
         verify_signatures=verify_signatures,
         partitions=partitions,
         partition_bytes=partition_bytes,
+        heat_splits=heat_splits,
         lag=lag,
         record_steps=record_steps,
     )

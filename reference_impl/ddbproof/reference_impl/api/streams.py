@@ -1,12 +1,13 @@
 """Streams: StreamSpecification of a table, and ListStreams, DescribeStream, GetShardIterator, GetRecords.
 
-Claims: ST-01 and ST-02 (the records: `cluster.streams`), ST-03 (24 hours), ST-04 (iterators), ST-05 (turning
+Claims: ST-01 and ST-02 (the records: `cluster.shards`), ST-03 (24 hours), ST-04 (shards and iterators), ST-05 (turning
 on and off), ST-06 (limits), ST-07 to ST-09 (images, keys, iterator types), ME-13 (replicas' streams), TT-03
-(the mark of a deletion by time to live), AP-11.
+(the mark of a deletion by time to live), AP-11. Where an iterator reads, and what becomes of it, `model.kernel.streams` says.
 
-Choices where AWS publishes nothing: one shard per stream; ListStreams of a table that is not there is an empty
+Choices where AWS publishes nothing: a shard for each partition of the table; ListStreams of a table that is not there is an empty
 list; an iterator AT_TIMESTAMP begins at the first record that is not older; a sequence number that the shard
-has not reached is refused, and so is a replica of a table whose stream has another view type. An iterator is
+has not had is refused, and so is a replica of a table whose stream has another view type. An iterator of a shard that is listed
+no more reads what was trimmed. An iterator is
 a plain token, not a signed one. Throttling of readers (two at a shard) is not built.
 """
 
@@ -19,17 +20,19 @@ from typing import Any
 
 import msgspec
 
+from ddbproof.model.kernel import streams as kernel
 from ddbproof.reference_impl.api.call import Call, resource_not_found, table_name
 from ddbproof.reference_impl.cluster.records import TableRecord
-from ddbproof.reference_impl.cluster.streams import Change, Stream
+from ddbproof.reference_impl.cluster.shards import Change, Shard
+from ddbproof.reference_impl.cluster.streams import Stream
 from ddbproof.reference_impl.errors import CallerError, ValidationError
 from ddbproof.reference_impl.values.attribute import Item, item_size
 
-ITERATOR_MILLISECONDS = 15 * 60 * 1000
 BOTH_IMAGES = "NEW_AND_OLD_IMAGES"
 MOST_RECORDS = 1000
 MOST_BYTES = 1024 * 1024
 _MOST_STREAMS = 100
+_MOST_SHARDS = 100
 
 _decode_item = msgspec.json.Decoder(dict[str, dict[str, Any]]).decode
 
@@ -90,7 +93,7 @@ def apply_change(call: Call, record: TableRecord, specification: dict[str, Any] 
     view_type = wanted_view_type(specification)
     if view_type is not None:
         return call.cluster.turn_stream_on(call.region, record.table_id, view_type, call.now_milliseconds)
-    call.region.streams.turn_off(record.table_id, call.now_milliseconds)
+    call.region.turn_stream_off(record.table_id, call.now_milliseconds)
     return call.region.change_table(record.table_id, stream_view_type=None)
 
 
@@ -132,37 +135,57 @@ def list_streams(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def describe_stream(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
-    """DescribeStream: the stream and its only shard, which has no children."""
+    """DescribeStream: the stream and its shards, all or the children of one, page by page; a parent is before its children."""
     stream = _stream(call, parameters["StreamArn"])
-    _limit(parameters, _MOST_STREAMS)
-    numbers = {"StartingSequenceNumber": str(stream.start_number)}
-    if stream.closed_at_milliseconds is not None:
-        numbers["EndingSequenceNumber"] = str(max(stream.start_number, stream.next_number - 1))
-    shards = [{"ShardId": stream.shard_id, "SequenceNumberRange": numbers}]
+    limit = _limit(parameters, _MOST_SHARDS)
+    shards = _filtered(stream.shards, parameters.get("ShardFilter"))
     after = parameters.get("ExclusiveStartShardId")
-    if parameters.get("ShardFilter") or (after is not None and after >= stream.shard_id):
-        shards = []
-    return {
-        "StreamDescription": {
-            "StreamArn": stream.arn,
-            "StreamLabel": stream.label,
-            "StreamStatus": "ENABLED" if stream.closed_at_milliseconds is None else "DISABLED",
-            "StreamViewType": stream.view_type,
-            "CreationRequestDateTime": stream.created_at_milliseconds / 1000,
-            "TableName": stream.table.name,
-            "KeySchema": list(stream.table.key_elements),
-            "Shards": shards,
-        }
+    if after is not None:
+        shards = [shard for shard in shards if shard.shard_id > after]
+    description: dict[str, Any] = {
+        "StreamArn": stream.arn,
+        "StreamLabel": stream.label,
+        "StreamStatus": "ENABLED" if stream.state.on else "DISABLED",
+        "StreamViewType": stream.view_type,
+        "CreationRequestDateTime": stream.created_at_milliseconds / 1000,
+        "TableName": stream.table.name,
+        "KeySchema": list(stream.table.key_elements),
+        "Shards": [_shard_members(shard) for shard in shards[:limit]],
     }
+    if len(shards) > limit:
+        description["LastEvaluatedShardId"] = shards[limit - 1].shard_id
+    return {"StreamDescription": description}
+
+
+def _filtered(shards: list[Shard], wanted: dict[str, Any] | None) -> list[Shard]:
+    """The shards that a ShardFilter asks for. Raises ValidationError for one that says not whose children."""
+    if not wanted:
+        return shards
+    if wanted.get("Type") != "CHILD_SHARDS" or "ShardId" not in wanted:
+        raise ValidationError(
+            "Invalid ShardFilter: Type CHILD_SHARDS requires a ShardId, and a ShardId this Type"
+        )
+    return [shard for shard in shards if shard.parent_id == wanted["ShardId"]]
+
+
+def _shard_members(shard: Shard) -> dict[str, Any]:
+    numbers = {"StartingSequenceNumber": str(shard.first_number)}
+    if shard.last_number is not None:
+        numbers["EndingSequenceNumber"] = str(shard.last_number)
+    members: dict[str, Any] = {"ShardId": shard.shard_id, "SequenceNumberRange": numbers}
+    if shard.parent_id is not None:
+        members["ParentShardId"] = shard.parent_id
+    return members
 
 
 def get_shard_iterator(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     """GetShardIterator. Raises ResourceNotFoundException, TrimmedDataAccessException."""
     stream = _stream(call, parameters["StreamArn"])
-    if parameters["ShardId"] != stream.shard_id:
+    shard = stream.shard(parameters["ShardId"])
+    if shard is None:
         raise resource_not_found(f": Shard {parameters['ShardId']} in stream {stream.arn} not found")
-    number = _position(stream, parameters)
-    return {"ShardIterator": _iterator(stream.arn, number, call.now_milliseconds)}
+    position = _position(shard, parameters)
+    return {"ShardIterator": _iterator(stream.arn, shard.shard_id, position, call.now_milliseconds)}
 
 
 def get_records(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -171,24 +194,39 @@ def get_records(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     Raises ResourceNotFoundException, ExpiredIteratorException, TrimmedDataAccessException.
     """
     limit = _limit(parameters, MOST_RECORDS)
-    arn, number, issued_at_milliseconds = _read_iterator(parameters["ShardIterator"])
+    arn, shard_id, iterator = _read_iterator(parameters["ShardIterator"])
     stream = _stream(call, arn)
-    if call.now_milliseconds - issued_at_milliseconds >= ITERATOR_MILLISECONDS:
-        raise CallerError("ExpiredIteratorException", "The shard iterator has expired after 15 minutes")
-    _refuse_trimmed(stream, number)
+    shard = _readable_shard(stream, shard_id, iterator, call.now_milliseconds)
     records: list[dict[str, Any]] = []
-    size_bytes = 0
-    for change in stream.changes_from(number, limit):
-        record = _record(call, stream, change)
+    position, size_bytes = iterator.position, 0
+    for change in shard.changes_from(position, limit):
+        record = _record(call, stream, shard, change)
         size_bytes += record["dynamodb"]["SizeBytes"]
         if records and size_bytes > MOST_BYTES:
             break
         records.append(record)
-        number = change.sequence_number + 1
+        position = change.position + 1
+    else:
+        if len(records) < limit:
+            position = max(position, kernel.latest(shard.state))  # what follows changed nothing
     answer: dict[str, Any] = {"Records": records}
-    if stream.closed_at_milliseconds is None or number < stream.next_number:
-        answer["NextShardIterator"] = _iterator(arn, number, call.now_milliseconds)
+    if not kernel.is_read_out(shard.state, position):
+        answer["NextShardIterator"] = _iterator(arn, shard_id, position, call.now_milliseconds)
     return answer
+
+
+def _readable_shard(stream: Stream, shard_id: str, iterator: kernel.Iterator, now_milliseconds: int) -> Shard:
+    """The shard that an iterator reads; raises ExpiredIteratorException, TrimmedDataAccessException."""
+    shard = stream.shard(shard_id)
+    state = kernel.open_shard(iterator.position + 1, 0) if shard is None else shard.state
+    outcome, position = kernel.read(state, iterator, now_milliseconds)
+    if outcome == kernel.EXPIRED:
+        raise CallerError("ExpiredIteratorException", "The shard iterator has expired after 15 minutes")
+    if shard is None:
+        raise CallerError("TrimmedDataAccessException", f"All records of shard {shard_id} have been trimmed")
+    if outcome == kernel.TRIMMED:
+        raise _trimmed(shard, position)
+    return shard
 
 
 def _stream(call: Call, arn: str) -> Stream:
@@ -211,8 +249,8 @@ def _limit(parameters: dict[str, Any], most: int) -> int:
     return limit
 
 
-def _position(stream: Stream, parameters: dict[str, Any]) -> int:
-    """The sequence number from which an iterator reads."""
+def _position(shard: Shard, parameters: dict[str, Any]) -> int:
+    """The position from which an iterator reads."""
     kind = parameters["ShardIteratorType"]
     text: str | None = parameters.get("SequenceNumber")
     if kind.endswith("SEQUENCE_NUMBER") != (text is not None):
@@ -221,44 +259,43 @@ def _position(stream: Stream, parameters: dict[str, Any]) -> int:
     if (kind == "AT_TIMESTAMP") != ("Timestamp" in parameters):
         raise ValidationError("Timestamp is given with ShardIteratorType AT_TIMESTAMP, and only with it")
     if kind == "TRIM_HORIZON":
-        return stream.horizon_number
+        return kernel.trim_horizon(shard.state)
     if kind == "LATEST":
-        return stream.next_number
+        return kernel.latest(shard.state)
     if kind == "AT_TIMESTAMP":
-        return stream.number_at(round(parameters["Timestamp"] * 1000))
-    if (
-        text is None
-        or not text.isascii()
-        or not text.isdigit()
-        or int(text) >= max(stream.next_number, stream.start_number + 1)
-    ):
-        raise ValidationError(f"Invalid SequenceNumber: {text} is not one of shard {stream.shard_id}")
-    number: int = int(text) + (kind == "AFTER_SEQUENCE_NUMBER")
-    _refuse_trimmed(stream, number)
-    return number
+        return shard.position_at(round(parameters["Timestamp"] * 1000))
+    told = shard.position(int(text)) if text is not None and text.isascii() and text.isdigit() else None
+    if told is None:
+        raise ValidationError(f"Invalid SequenceNumber: {text} is not one of shard {shard.shard_id}")
+    position = kernel.from_sequence_number(told, kind == "AFTER_SEQUENCE_NUMBER")
+    if position < kernel.trim_horizon(shard.state):
+        raise _trimmed(shard, position)
+    return position
 
 
-def _refuse_trimmed(stream: Stream, number: int) -> None:
-    if number < stream.horizon_number:
-        raise CallerError(
-            "TrimmedDataAccessException",
-            f"Sequence number {number} is older than the oldest stream record, {stream.horizon_number}",
-        )
+def _trimmed(shard: Shard, position: int) -> CallerError:
+    oldest = shard.number(kernel.trim_horizon(shard.state))
+    return CallerError(
+        "TrimmedDataAccessException",
+        f"Sequence number {shard.number(position)} is older than the oldest stream record, {oldest}",
+    )
 
 
-def _iterator(arn: str, number: int, now_milliseconds: int) -> str:
-    token = base64.b64encode(f"{number}/{now_milliseconds}".encode()).decode()
-    return f"{arn}|1|{token}"
+def _iterator(arn: str, shard_id: str, position: int, now_milliseconds: int) -> str:
+    token = base64.b64encode(f"{shard_id}/{position}/{now_milliseconds}".encode()).decode()
+    return f"{arn}|2|{token}"
 
 
-def _read_iterator(text: str) -> tuple[str, int, int]:
-    """The stream's ARN, the position and the instant of issue of an iterator; raises ValidationError."""
+def _read_iterator(text: str) -> tuple[str, str, kernel.Iterator]:
+    """The stream's ARN, the shard's id and the iterator itself; raises ValidationError."""
     try:
         arn, version, token = text.split("|")
-        number, issued_at_milliseconds = base64.b64decode(token, validate=True).decode().split("/")
-        if version != "1":
+        shard_id, position, issued_at_milliseconds = (
+            base64.b64decode(token, validate=True).decode().split("/")
+        )
+        if version != "2":
             raise ValueError(version)
-        return arn, int(number), int(issued_at_milliseconds)
+        return arn, shard_id, kernel.Iterator(int(position), int(issued_at_milliseconds))
     except (ValueError, binascii.Error):
         raise ValidationError("Invalid ShardIterator") from None
 
@@ -266,7 +303,7 @@ def _read_iterator(text: str) -> tuple[str, int, int]:
 # -- records ------------------------------------------------------------------------------------------
 
 
-def _record(call: Call, stream: Stream, change: Change) -> dict[str, Any]:
+def _record(call: Call, stream: Stream, shard: Shard, change: Change) -> dict[str, Any]:
     """A stream record: what the change was, with the images that the view type asks for (ST-07)."""
     entry = change.entry
     new = None if entry.item is None else _decode_item(entry.item)
@@ -278,7 +315,7 @@ def _record(call: Call, stream: Stream, change: Change) -> dict[str, Any]:
         shown["NewImage"] = new
     if old is not None and stream.view_type in ("OLD_IMAGE", BOTH_IMAGES):
         shown["OldImage"] = old
-    number = str(change.sequence_number)
+    number = str(shard.number(change.position))
     record: dict[str, Any] = {
         "eventID": md5(f"{stream.arn}{number}".encode(), usedforsecurity=False).hexdigest(),
         "eventName": event,

@@ -177,20 +177,16 @@ class Cluster:
 
     # -- streams --------------------------------------------------------------------------------------
 
-    def turn_stream_on(
-        self, region: Region, table_id: str, view_type: str, now_milliseconds: int
-    ) -> TableRecord:
-        """Turn on a stream of a table that has none; returns the table's new record."""
-        account, record = region.metadata.catalog.tables[table_id]
-        log_length = region.store(table_id).log_length
-        stream = region.streams.turn_on(account, record, view_type, log_length, now_milliseconds)
-        return region.change_table(table_id, stream_view_type=view_type, stream_arn=stream.arn)
+    @staticmethod
+    def turn_stream_on(region: Region, table_id: str, view_type: str, now_milliseconds: int) -> TableRecord:
+        """See `Region.turn_stream_on`."""
+        return region.turn_stream_on(table_id, view_type, now_milliseconds)
 
     def _replicate_with_stream(self, region: Region, table_id: str, now_milliseconds: int) -> None:
         """Every replica has a stream with both images (ME-13); a new one from when it has been filled."""
         record = region.table_by_id(table_id)
         if record is not None and record.stream_view_type is None:
-            self.turn_stream_on(region, table_id, "NEW_AND_OLD_IMAGES", now_milliseconds)
+            region.turn_stream_on(table_id, "NEW_AND_OLD_IMAGES", now_milliseconds)
 
     def leave_group(self, region: Region, record: TableRecord, updating_until_milliseconds: int = 0) -> None:
         """Take the table out of its global table; what it has already sent is still delivered."""
@@ -211,8 +207,9 @@ class Cluster:
 
     def delete_table(self, region: Region, record: TableRecord, now_milliseconds: int) -> TableRecord:
         """Begin the table's deletion; it is gone after the create delay. Returns the new record."""
+        region.require_stream_whole(record.table_id)
         self.leave_group(region, record)
-        region.streams.turn_off(record.table_id, now_milliseconds)
+        region.turn_stream_off(record.table_id, now_milliseconds)
         gone_at = now_milliseconds + self.create_delay_milliseconds
         deleted = region.change_table(
             record.table_id,

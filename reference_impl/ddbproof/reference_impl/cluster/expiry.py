@@ -46,7 +46,7 @@ class Expiry:
     def watch(self, region: Region) -> None:
         """See to it that every write in the Region is noticed."""
 
-        def note(table_id: str, _index: int, entry: Entry, _old: Image | None) -> None:
+        def note(table_id: str, _group: int, _position: int, entry: Entry, _old: Image | None) -> None:
             record = region.table_by_id(table_id)
             setting = None if record is None else record.time_to_live
             if entry.item is not None and setting is not None and setting.enabled:

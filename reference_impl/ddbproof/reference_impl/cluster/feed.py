@@ -16,14 +16,14 @@ from ddbproof.reference_impl.storage.history import TIDY_EVERY, History
 from ddbproof.reference_impl.storage.items import Fold, Image
 from ddbproof.reference_impl.storage.log import Entry
 
-Watch = Callable[[int, Entry, Image | None], None]
+Watch = Callable[[int, int, Entry, Image | None], None]
 
 
 class Feed:
     """The committed changes of one table in one Region.
 
     `now` gives the present instant. `offer` is called with each change that this Region has made, for other Regions; `watch` with every
-    change, its index in the history and the image that it replaced; `tidy` with now after every `TIDY_EVERY`
+    change, the partition's group and the position in its log (`lines`), and the image that it replaced; `tidy` with now after every `TIDY_EVERY`
     changes, to forget what is no longer needed.
     """
 
@@ -45,15 +45,15 @@ class Feed:
         self._watch = watch
         self._tidy = tidy
 
-    def take(self, change: Entry) -> None:
-        """A change is committed."""
+    def take(self, change: Entry, group: int, position: int) -> None:
+        """A change is committed, at a position of a partition's log."""
         now_milliseconds = self._now()
         instant = self.history.commit_timestamp(now_milliseconds)
         if instant != change.instant_milliseconds:
             change = msgspec.structs.replace(change, instant_milliseconds=instant)
         index = self.history.append(change)
         old = self.fold.apply(change)
-        self._watch(index, change, old)
+        self._watch(group, position, change, old)
         if index % TIDY_EVERY == TIDY_EVERY - 1:
             self._tidy(now_milliseconds)
         if change.version.region_number == self._region_number:

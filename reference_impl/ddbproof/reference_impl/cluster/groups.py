@@ -11,13 +11,24 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from ddbproof.model.kernel import lease, limits
+from ddbproof.reference_impl.cluster import cuts
+from ddbproof.reference_impl.cluster.heat import Heat
+from ddbproof.reference_impl.cluster.lines import ASKED, HEAT, SIZE, Lines, Split
 from ddbproof.reference_impl.cluster.table_world import TableWorld
 from ddbproof.reference_impl.errors import UnavailableError
-from ddbproof.reference_impl.replication.entries import Change, Entry, Member, Opened, Settled, Write
+from ddbproof.reference_impl.replication.entries import (
+    Change,
+    Closed,
+    Entry,
+    Member,
+    Opened,
+    Settled,
+    SplitBegun,
+    Write,
+)
 from ddbproof.reference_impl.replication.partition_map import (
     MAP_KEY,
     METADATA_GROUP,
@@ -36,14 +47,18 @@ _ELECTION_MILLISECONDS = 5_000
 _LONGEST_LAG_MILLISECONDS = 600
 _LAG_BEGINS = 0.02
 
-Take = Callable[[Change], None]
+Take = Callable[[Change, int, int], None]
 
 
 class TableGroups(TableWorld):
     """The groups of a table with `partitions` partitions, on the nodes of `fleet`.
 
-    A partition with items of more than `most_bytes` is split, while it is written, so that each half has as many of them.
-    `feed` is given every committed change once, those of an item in their order. With `lagging`, followers fall behind by
+    A partition with items of more than `most_bytes` is split, while it is written, so that each half has as many of them;
+    with `heat_splits`, one that is hot as well (`heat`, None without). With `keeps_collections_whole`, as a local secondary
+    index demands, items of one partition key are never parted (PART-11).
+    `feed` is given every committed change once, those of an item in their order, with the group that has committed it and
+    its position (`lines`); `when_split` is told, between the last change of a partition and the first of its children.
+    With `lagging`, followers fall behind by
     chance, as they may; else nobody can tell them from their leader. Raises UnavailableError if too little of the
     Region is there to elect leaders.
     """
@@ -56,17 +71,27 @@ class TableGroups(TableWorld):
         now_milliseconds: int,
         partitions: int,
         *,
+        when_split: Callable[[Split], None] = lambda _: None,
         most_bytes: int = limits.MOST_BYTES,
+        heat_splits: bool = False,
+        keeps_collections_whole: bool = False,
         lagging: bool = False,
         recording: bool = False,
     ) -> None:
         super().__init__(fleet, seed, now_milliseconds, recording=recording)
         self.lagging = lagging
+        self.lines = Lines()
+        self.heat = Heat(keeps_collections_whole=keeps_collections_whole) if heat_splits else None
         self._most_bytes = most_bytes
+        self._whole = keeps_collections_whole
         self._feed = feed
+        self._when_split = when_split
+        self._waiting: set[int] = set()
+        self._reasons: dict[int, str] = {}
         self._archived: dict[int, int] = {}
         self._leaders: dict[int, Leading] = {}
         self._splitting = False
+        self._may_be_splitting = False
         self._split: set[int] = set()
         self.map: PartitionMap = ()
         self._lows: list[bytes] = []
@@ -92,6 +117,8 @@ class TableGroups(TableWorld):
         self._take_map(table)
         for group in groups:
             self.leader(group)
+            if group != METADATA_GROUP:
+                self.lines.found(group)
         self._ahead_milliseconds = 0
 
     def _new_group(self) -> int:
@@ -118,14 +145,16 @@ class TableGroups(TableWorld):
             if leading is not None:
                 self._hand_over(leading)
                 if leading.state.fold.size_bytes > self._most_bytes and leading.at_rest:
-                    self._split_in_the_middle(leading)
-        if self._splitting:
+                    self._split_in_the_middle(leading, SIZE)
+                elif self.heat is not None:
+                    self._split_if_hot(self.heat, leading)
+        if self._may_be_splitting:
             self._look_at_map()
 
     @property
     def settled(self) -> bool:
         """See `zones.Hosted`: all is committed, and each group has three equal replicas, whatever its leader knows."""
-        if self._under_way or self._splitting:
+        if self._under_way or self._may_be_splitting:
             return False
         return all(self._is_whole(group) for group in (METADATA_GROUP, *(it for _, it in self.map)))
 
@@ -252,17 +281,51 @@ class TableGroups(TableWorld):
 
     def archive(self, group: int, index: int, entries: Sequence[Entry]) -> int:
         """Take committed entries of a group; returns how many of it are archived then."""
-        for entry in entries[self._archived.get(group, 0) - index :]:
+        done, base = self._archived.get(group, 0), self.lines.base(group)
+        for entry in entries[done - index :]:
             if type(entry) is Write:
                 if group != METADATA_GROUP:
-                    self._feed(entry.change)
+                    self._feed(entry.change, group, base + done)
             elif type(entry) is Settled:
                 if entry.change is not None:
-                    self._feed(entry.change)
-            elif type(entry) is Opened and not self._is_archived(self._parent_of(group), entry.parent.length):
+                    self._feed(entry.change, group, base + done)
+            elif not self._archive_affair(group, done, entry):
                 break
-            self._archived[group] = self._archived.get(group, 0) + 1
+            else:
+                base = self.lines.base(group)  # a child learns it when its parent is archived
+            done += 1
+            self._archived[group] = done
         return self._archived.get(group, 0)
+
+    def _archive_affair(self, group: int, index: int, entry: Entry) -> bool:
+        """Take an entry that is no client's; False if it cannot be taken yet."""
+        if type(entry) is Opened:
+            # Everything up to the entry that has closed the parent.
+            if not self._is_archived(self._parent_of(group), entry.parent.length + 1):
+                self._waiting.add(group)
+                return False
+            self._waiting.discard(group)
+        elif type(entry) is SplitBegun:
+            self.lines.begin_split(group, entry.lower, entry.upper, self._reasons.get(group, ASKED))
+        elif type(entry) is Closed:
+            self._when_split(self.lines.close(group, index))
+        return True
+
+    def positions(self) -> dict[int, int]:
+        """Where the archive stands in the log of each partition, by its group."""
+        return {group: self.lines.base(group) + self._archived.get(group, 0) for group in self.lines.open}
+
+    def require_archived(self) -> None:
+        """Raises UnavailableError if something was acknowledged that is not in the archive yet.
+
+        That can be a child's, whose parent has nobody who leads it to its end.
+        """
+        for group in list(self._waiting):
+            leading = self._find_leader(group)
+            if leading is not None:
+                self._hand_over(leading)
+        if self._waiting:
+            raise UnavailableError("a partition that was split is not in the archive yet")
 
     def _is_archived(self, group: int, length: int) -> bool:
         leading = self._find_leader(group)
@@ -299,16 +362,24 @@ class TableGroups(TableWorld):
 
     def split(self, key: bytes) -> bool:
         """Begin to split the partition that a key lies in at the middle of its items; False if it cannot be split now."""
-        begun = self._split_in_the_middle(self.serving(key))
+        begun = self._split_in_the_middle(self.serving(key), ASKED)
         self.pump()
         return begun
 
-    def _split_in_the_middle(self, leading: Leading) -> bool:
-        items = leading.state.fold.items
-        middle = next(islice(items.range(b"", None), len(items) // 2, None), None)
-        if middle is None or len(items) < 2 or not leading.split.ask(middle[0]):
+    def _split_in_the_middle(self, leading: Leading, reason: str) -> bool:
+        cut = cuts.middle(leading.state.fold.items, keeps_collections_whole=self._whole)
+        return cut is not None and self._split_at(leading, cut, reason)
+
+    def _split_if_hot(self, heat: Heat, leading: Leading) -> None:
+        cut = heat.cut(leading.replica.group, self.now_milliseconds)
+        if cut is not None and leading.at_rest:
+            self._split_at(leading, cut, HEAT)
+
+    def _split_at(self, leading: Leading, cut: bytes, reason: str) -> bool:
+        if not leading.split.ask(cut):
             return False
-        self._splitting = True
+        self._reasons[leading.replica.group] = reason
+        self._splitting = self._may_be_splitting = True
         self.fleet.rouse(self)
         return True
 
@@ -325,6 +396,8 @@ class TableGroups(TableWorld):
             self._let_go(group)
         self._drop_orphans()
         self._splitting = bool(self._split) or any(_in_a_split(replica) for replica in self.all_replicas())
+        # As long as something is broken, those who know of a split may all be away.
+        self._may_be_splitting = self._splitting or not self.fleet.calm
 
     def _let_go(self, group: int) -> None:
         """Drop a group once its children have all that it had, and so has the archive."""
@@ -359,6 +432,8 @@ class TableGroups(TableWorld):
     def _take_map(self, table: PartitionMap) -> None:
         self.map = table
         self._lows = [low for low, _ in table]
+        if self.heat is not None:
+            self.heat.keep({group for _, group in table})
 
     # -- what happens to nodes --------------------------------------------------------------------------
 

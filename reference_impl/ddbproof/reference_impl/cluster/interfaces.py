@@ -52,10 +52,6 @@ class TableStore(Protocol):
         """Every live item and tombstone as (key, item, size, version): what a new replica is filled from."""
 
     @property
-    def log_length(self) -> int:
-        """How many changes have been applied."""
-
-    @property
     def item_count(self) -> int:
         """Live items."""
 

@@ -107,7 +107,7 @@ class Metadata:
         leading, encoded = self.groups.serving(_KEY), _encode(entry)
         self.groups.write(leading, leading.change(_KEY, encoded, len(encoded)))
 
-    def _take(self, change: Change) -> None:
+    def _take(self, change: Change, _group: int, _position: int) -> None:
         assert change.item is not None
         entry = _decode(change.item)
         self.log.append(entry)

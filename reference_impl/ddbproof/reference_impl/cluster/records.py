@@ -78,6 +78,11 @@ class TableRecord(msgspec.Struct, frozen=True):
     time_to_live: TimeToLive | None = None
     tags: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def keeps_collections_whole(self) -> bool:
+        """True if items of one partition key stay in one partition: with a local secondary index (PART-11), which is not built."""
+        return False
+
     def status(self, now_milliseconds: int) -> str:
         """CREATING, ACTIVE, UPDATING or DELETING."""
         if self.gone_at_milliseconds is not None:

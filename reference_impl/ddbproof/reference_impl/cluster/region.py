@@ -34,8 +34,8 @@ from ddbproof.reference_impl.storage.items import Image
 from ddbproof.reference_impl.storage.log import Entry
 
 OfferToOthers = Callable[["Region", str, Entry], None]
-# Gets a table's id, the index of an applied entry, the entry, and the image it replaced.
-Watcher = Callable[[str, int, Entry, Image | None], None]
+# Gets a table's id, the group of a partition and the position of an entry in its log (`lines`), the entry, and the image it replaced.
+Watcher = Callable[[str, int, int, Entry, Image | None], None]
 
 
 class Region:
@@ -100,9 +100,9 @@ class Region:
         table_id = record.table_id
         history = self.archive.open(table_id)
 
-        def watch(index: int, entry: Entry, old: Image | None) -> None:
+        def watch(group: int, position: int, entry: Entry, old: Image | None) -> None:
             for watcher in self.watchers:
-                watcher(table_id, index, entry, old)
+                watcher(table_id, group, position, entry, old)
 
         feed = Feed(
             history,
@@ -120,7 +120,10 @@ class Region:
                 f"{options.seed} {table_id}",
                 self._now(),
                 options.partitions,
+                when_split=lambda split: self.streams.split(table_id, split, self._now()),
                 most_bytes=options.partition_bytes,
+                heat_splits=options.heat_splits,
+                keeps_collections_whole=record.keeps_collections_whole,
                 lagging=self._lag.legal,
                 recording=options.record_steps,
             )
@@ -162,6 +165,25 @@ class Region:
         store = self._stores[table_id]
         store.groups.attend(self._now())
         return store
+
+    # -- streams --------------------------------------------------------------------------------------
+
+    def turn_stream_on(self, table_id: str, view_type: str, now_milliseconds: int) -> TableRecord:
+        """Turn on a stream of a table that has none; returns the table's new record."""
+        account, record = self.metadata.catalog.tables[table_id]
+        positions = self.groups(table_id).positions()
+        stream = self.streams.turn_on(account, record, view_type, positions, now_milliseconds)
+        return self.change_table(table_id, stream_view_type=view_type, stream_arn=stream.arn)
+
+    def require_stream_whole(self, table_id: str) -> None:
+        """Raises UnavailableError if the table has a stream in which something acknowledged is missing yet."""
+        if self.streams.is_on(table_id):
+            self.groups(table_id).require_archived()
+
+    def turn_stream_off(self, table_id: str, now_milliseconds: int) -> None:
+        """Turn off the table's stream, if it has one; whatever was acknowledged is in it. UnavailableError as above."""
+        self.require_stream_whole(table_id)
+        self.streams.turn_off(table_id, self.groups(table_id).positions(), now_milliseconds)
 
     # -- backups --------------------------------------------------------------------------------------
 

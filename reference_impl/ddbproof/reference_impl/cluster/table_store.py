@@ -59,12 +59,25 @@ class PartitionedTable:
             image = self._state(key).committed_image(key)
             if self.groups.lagging and image != self._feed.fold.items.get(key):
                 self._lag.stale()
+            if self.groups.heat is not None:
+                self._heat_by_read(key, image, consistent=False)
             return image
         leading = self.groups.serving(key)
         shown = leading.shown(key)
         if leading.leader.committed < shown:
             self.groups.settle(leading, shown)
-        return leading.state.fold.items.get(key)
+        image = leading.state.fold.items.get(key)
+        if self.groups.heat is not None:
+            self._heat_by_read(key, image, consistent=True)
+        return image
+
+    def _heat_by_read(self, key: bytes, image: Image | None, *, consistent: bool) -> None:
+        groups = self.groups
+        assert groups.heat is not None
+        size_bytes = 0 if image is None else image.size_bytes
+        groups.heat.read(
+            groups.group_of(key), key, size_bytes, groups.now_milliseconds, consistent=consistent
+        )
 
     def range(
         self, start: bytes, end: bytes | None, *, reverse: bool, consistent: bool
@@ -84,6 +97,11 @@ class PartitionedTable:
                 if shown != list(self._feed.fold.items.range(low, high, reverse=reverse)):
                     self._lag.stale()
                 found = iter(shown)
+            heat = self.groups.heat
+            if heat is not None:
+                now_milliseconds = self.groups.now_milliseconds
+                group = self.groups.group_of(low)
+                found = heat.range(group, found, now_milliseconds, consistent=consistent)
             yield from found
 
     def _state(self, key: bytes) -> GroupState:
@@ -124,7 +142,14 @@ class PartitionedTable:
             return self.read(key, consistent=True)
         change = leading.change(key, item, size_bytes, self._region_number, expired=expired is not None)
         self.groups.write(leading, change)
+        if self.groups.heat is not None:
+            self._heat_by_write(key, size_bytes if old is None else max(size_bytes, old.size_bytes))
         return old
+
+    def _heat_by_write(self, key: bytes, larger_bytes: int) -> None:
+        groups = self.groups
+        assert groups.heat is not None
+        groups.heat.write(groups.group_of(key), key, larger_bytes, groups.now_milliseconds)
 
     def receive(self, key: bytes, item: bytes | None, size_bytes: int, version: Version) -> bool:
         """See `TableStore.receive`."""
@@ -135,6 +160,8 @@ class PartitionedTable:
             groups.settle(leading, leading.shown(key))  # what it lost against may yet be lost itself
             return False
         groups.write(leading, Change(key, item, size_bytes, version, groups.now_milliseconds))
+        if groups.heat is not None:
+            self._heat_by_write(key, size_bytes)
         return True
 
     # -- transactions -----------------------------------------------------------------------------------
@@ -190,11 +217,6 @@ class PartitionedTable:
             yield key, image.item, image.size_bytes, image.version
         for key, version in fold.tombstones.items():
             yield key, None, 0, version
-
-    @property
-    def log_length(self) -> int:
-        """See `TableStore.log_length`."""
-        return len(self._feed.history)
 
     @property
     def item_count(self) -> int:

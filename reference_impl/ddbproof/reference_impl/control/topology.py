@@ -24,7 +24,12 @@ def topology(cluster: Cluster) -> dict[str, Any]:
 
 
 def partitions(groups: TableGroups) -> list[dict[str, Any]]:
-    """The partitions of one table, in the order of their keys."""
+    """The partitions of one table, in the order of their keys.
+
+    Each came of the table's founding, or of a split for size, for heat, or one that was asked for. `recent` is what it has
+    served lately, in capacity units, where heat is counted (`--heat-splits`).
+    """
+    heat = groups.heat
     nodes = groups.fleet.nodes
     found = []
     for low, group in groups.map:
@@ -37,6 +42,8 @@ def partitions(groups: TableGroups) -> list[dict[str, Any]]:
                 "begins_at": low.hex(),
                 "group": group,
                 "leader": None if leader is None else nodes[leader.environment.node].name,
+                "came_of": groups.lines.reasons.get(group, "founding"),
+                "recent": None if heat is None else heat.units(group, groups.now_milliseconds),
                 "epoch": max((replica.record.promised for replica in replicas), default=0),
                 "held_items": 0 if leader is None or leader.state is None else len(leader.state.pending),
                 "replicas": [
