@@ -79,15 +79,13 @@ class TableGroups(TableWorld):
         recording: bool = False,
     ) -> None:
         super().__init__(fleet, seed, now_milliseconds, recording=recording)
+        # CPython reaches no more than 30 attributes of an instance quickly; what splits need besides is in `lines`.
         self.lagging = lagging
-        self.lines = Lines()
+        self.lines = Lines(when_split)
         self.heat = Heat(keeps_collections_whole=keeps_collections_whole) if heat_splits else None
         self._most_bytes = most_bytes
         self._whole = keeps_collections_whole
         self._feed = feed
-        self._when_split = when_split
-        self._waiting: set[int] = set()
-        self._reasons: dict[int, str] = {}
         self._archived: dict[int, int] = {}
         self._leaders: dict[int, Leading] = {}
         self._splitting = False
@@ -281,50 +279,49 @@ class TableGroups(TableWorld):
 
     def archive(self, group: int, index: int, entries: Sequence[Entry]) -> int:
         """Take committed entries of a group; returns how many of it are archived then."""
-        done, base = self._archived.get(group, 0), self.lines.base(group)
+        archived, bases = self._archived, self.lines.bases
+        done = archived.get(group, 0)
         for entry in entries[done - index :]:
             if type(entry) is Write:
                 if group != METADATA_GROUP:
-                    self._feed(entry.change, group, base + done)
+                    self._feed(entry.change, group, bases[group] + done)
             elif type(entry) is Settled:
                 if entry.change is not None:
-                    self._feed(entry.change, group, base + done)
+                    self._feed(entry.change, group, bases[group] + done)
             elif not self._archive_affair(group, done, entry):
                 break
-            else:
-                base = self.lines.base(group)  # a child learns it when its parent is archived
             done += 1
-            self._archived[group] = done
-        return self._archived.get(group, 0)
+            archived[group] = done
+        return done
 
     def _archive_affair(self, group: int, index: int, entry: Entry) -> bool:
         """Take an entry that is no client's; False if it cannot be taken yet."""
         if type(entry) is Opened:
             # Everything up to the entry that has closed the parent.
             if not self._is_archived(self._parent_of(group), entry.parent.length + 1):
-                self._waiting.add(group)
+                self.lines.waiting.add(group)
                 return False
-            self._waiting.discard(group)
+            self.lines.waiting.discard(group)
         elif type(entry) is SplitBegun:
-            self.lines.begin_split(group, entry.lower, entry.upper, self._reasons.get(group, ASKED))
+            self.lines.begin_split(group, entry.lower, entry.upper)
         elif type(entry) is Closed:
-            self._when_split(self.lines.close(group, index))
+            self.lines.close(group, index)
         return True
 
     def positions(self) -> dict[int, int]:
         """Where the archive stands in the log of each partition, by its group."""
-        return {group: self.lines.base(group) + self._archived.get(group, 0) for group in self.lines.open}
+        return {group: self.lines.bases[group] + self._archived.get(group, 0) for group in self.lines.open}
 
     def require_archived(self) -> None:
         """Raises UnavailableError if something was acknowledged that is not in the archive yet.
 
         That can be a child's, whose parent has nobody who leads it to its end.
         """
-        for group in list(self._waiting):
+        for group in list(self.lines.waiting):
             leading = self._find_leader(group)
             if leading is not None:
                 self._hand_over(leading)
-        if self._waiting:
+        if self.lines.waiting:
             raise UnavailableError("a partition that was split is not in the archive yet")
 
     def _is_archived(self, group: int, length: int) -> bool:
@@ -378,7 +375,7 @@ class TableGroups(TableWorld):
     def _split_at(self, leading: Leading, cut: bytes, reason: str) -> bool:
         if not leading.split.ask(cut):
             return False
-        self._reasons[leading.replica.group] = reason
+        self.lines.ask(leading.replica.group, reason)
         self._splitting = self._may_be_splitting = True
         self.fleet.rouse(self)
         return True

@@ -10,6 +10,8 @@ Why a partition was split is kept as well, for people to look at.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 SIZE, HEAT, ASKED = "size", "heat", "asked"
@@ -26,38 +28,46 @@ class Split(msgspec.Struct, frozen=True, gc=False):
 
 
 class Lines:
-    """The partitions of one table. `reasons` has, for each that came of a split, why its parent was split."""
+    """The partitions of one table. `when_split` is told of each split, between the parent's last change and the children's first.
 
-    def __init__(self) -> None:
+    `bases` are the positions of their groups' first entries, a child's once the end of its parent is known. `reasons` has,
+    for each that came of a split, why its parent was split. `waiting` are children that serve, while the archive has yet to come to
+    the end of their parent.
+    """
+
+    def __init__(self, when_split: Callable[[Split], None]) -> None:
         self.reasons: dict[int, str] = {}
-        self._bases: dict[int, int] = {}
+        self.waiting: set[int] = set()
+        self.bases: dict[int, int] = {}
         self._open: set[int] = set()
         self._children: dict[int, tuple[int, int]] = {}
+        self._asked: dict[int, str] = {}
+        self._when_split = when_split
 
     @property
     def open(self) -> list[int]:
         """The groups of the partitions that are not closed, in order."""
         return sorted(self._open)
 
-    def base(self, group: int) -> int:
-        """The position of a group's first entry; nought before it is known, when nothing that counts has come of it."""
-        return self._bases.get(group, 0)
-
     def found(self, group: int) -> None:
         """A partition is there from the beginning."""
-        self._bases[group] = 0
+        self.bases[group] = 0
         self._open.add(group)
 
-    def begin_split(self, group: int, lower: int, upper: int, reason: str) -> None:
+    def ask(self, group: int, reason: str) -> None:
+        """A partition's leader was asked to split it."""
+        self._asked[group] = reason
+
+    def begin_split(self, group: int, lower: int, upper: int) -> None:
         """A partition's log says that it is being split into two others."""
         self._children[group] = lower, upper
-        self.reasons[lower] = self.reasons[upper] = reason
+        self.reasons[lower] = self.reasons[upper] = self._asked.pop(group, ASKED)
 
-    def close(self, group: int, index: int) -> Split:
+    def close(self, group: int, index: int) -> None:
         """A partition's log says at an index that it is closed: its children begin."""
         lower, upper = self._children.pop(group)
-        end = self._bases[group] + index
-        self._bases[lower] = self._bases[upper] = end
+        end = self.bases[group] + index
+        self.bases[lower] = self.bases[upper] = end
         self._open.remove(group)
         self._open |= {lower, upper}
-        return Split(group, end, lower, upper)
+        self._when_split(Split(group, end, lower, upper))
