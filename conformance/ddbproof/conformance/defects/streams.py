@@ -142,6 +142,105 @@ class ShardIteratorLivesOn(Defect):
         return answer
 
 
+class KnowsShards(Defect):
+    """Base of defects that have to know which shard a page of records comes from, and whose child that is."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(endpoint)
+        self._parents: dict[str, str] = {}
+        self._shards: dict[str, str] = {}
+
+    def page(self, shard: str, records: list[Document]) -> list[Document]:
+        """The records to give instead of those of a shard; `self.lock` is held."""
+        raise NotImplementedError
+
+    def parent(self, shard: str) -> str | None:
+        """The shard whose child it is, as far as was shown."""
+        return self._parents.get(shard)
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Take notice of shards and iterators, and change pages."""
+        if not answer.ok:
+            return answer
+        with self.lock:
+            if call.operation == "DescribeStream":
+                for shard in (answer.member("StreamDescription") or {}).get("Shards", ()):
+                    if "ParentShardId" in shard:
+                        self._parents[shard["ShardId"]] = shard["ParentShardId"]
+            elif call.operation == "GetShardIterator":
+                self._shards[str(answer.member("ShardIterator"))] = str(call.parameter("ShardId"))
+            elif call.operation == "GetRecords":
+                shard = self._shards.get(str(call.parameter("ShardIterator")), "")
+                self._shards[str(answer.member("NextShardIterator"))] = shard
+                return answer.with_members(Records=self.page(shard, list(answer.member("Records") or ())))
+        return answer
+
+
+class StreamChangeTwiceAcrossSplit(KnowsShards):
+    """The first record of a child is preceded by the last one of its parent."""
+
+    name = "stream-change-twice-across-split"
+    sentence = "A stream repeats a change where a shard was split"
+    claims = ("ST-04",)
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(endpoint)
+        self._last: dict[str, Document] = {}
+        self._begun: set[str] = set()
+
+    def page(self, shard: str, records: list[Document]) -> list[Document]:
+        """Remember the last record of each shard, and repeat it once in each child."""
+        repeated = self._last.get(self.parent(shard) or "")
+        if records:
+            self._last[shard] = records[-1]
+            if repeated is not None and shard not in self._begun:
+                self._begun.add(shard)
+                return [repeated, *records]
+        return records
+
+
+class StreamChangeMissingAcrossSplit(KnowsShards):
+    """The first record of a child is missing."""
+
+    name = "stream-change-missing-across-split"
+    sentence = "A stream lacks a change where a shard was split"
+    claims = ("ST-04",)
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(endpoint)
+        self._first: dict[str, str] = {}
+
+    def page(self, shard: str, records: list[Document]) -> list[Document]:
+        """Leave out the record that was the first of a child; reading again changes nothing."""
+        if self.parent(shard) is None or not records:
+            return records
+        first = self._first.setdefault(shard, records[0]["dynamodb"]["SequenceNumber"])
+        return [record for record in records if record["dynamodb"]["SequenceNumber"] != first]
+
+
+class ClosedShardGoesOn(Defect):
+    """A shard that is closed has no end."""
+
+    name = "closed-shard-goes-on"
+    sentence = "GetRecords always gives another iterator, also at the end of a shard that is closed"
+    claims = ("ST-04",)
+
+    _END = "|the-end|"
+
+    def request(self, call: Call) -> Call | Answer:
+        """Answer what was made up with nothing, and itself again."""
+        iterator = call.parameter("ShardIterator")
+        if isinstance(iterator, str) and iterator.endswith(self._END):
+            return success({"Records": [], "NextShardIterator": iterator})
+        return call
+
+    def response(self, call: Call, answer: Answer) -> Answer:
+        """Make up an iterator where there is none."""
+        if call.operation == "GetRecords" and answer.ok and answer.member("NextShardIterator") is None:
+            return answer.with_members(NextShardIterator=f"{call.parameter('ShardIterator')}{self._END}")
+        return answer
+
+
 class StreamTurnedOnTwice(Defect):
     """Turning a stream on or off that is on or off already answers 200 and changes nothing."""
 
@@ -361,6 +460,9 @@ DEFECTS = (
     StreamHoldsIdleWrites,
     StreamGoneWhenOff,
     ShardIteratorLivesOn,
+    StreamChangeTwiceAcrossSplit,
+    StreamChangeMissingAcrossSplit,
+    ClosedShardGoesOn,
     StreamTurnedOnTwice,
     StreamKeepsArn,
     GetRecordsWithoutLimit,

@@ -104,6 +104,18 @@ class Faults:
         else:
             self._command(fault.replace("_", "-"), region, zone)
 
+    def need_splits(self) -> None:
+        """Raises NotTestableHere unless a table's partitions can be split on request."""
+        if self._target.control is None:
+            raise NotTestableHere("nobody says how to split a partition here")
+
+    def split(self, region: str, table: str) -> None:
+        """Split the first partition of a table; it goes on while requests come."""
+        self.need_splits()
+        assert self._target.control is not None
+        asked = {"split": table, "region": region}
+        command(self._target.control, "faults", asked, purpose=f"told to split {table} in {region}")
+
     def heal_all(self) -> None:
         """Heal whatever is still cut off or down."""
         for region in list(self._isolated):

@@ -170,6 +170,10 @@ class Reader:
             return self._stream.iterator(shard_id, "TRIM_HORIZON")
         return self._stream.iterator(shard_id, "AFTER_SEQUENCE_NUMBER", SequenceNumber=last)
 
+    def has_ended(self, shard_id: str) -> bool:
+        """True if the shard was read until there was no further iterator."""
+        return self._iterators.get(shard_id, "unread") is None
+
     def wait_for(
         self, enough: Callable[[list[Record]], object], *, seconds: float = RECORDS_SECONDS, **request: Any
     ) -> list[Record]:

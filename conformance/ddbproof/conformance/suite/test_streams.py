@@ -3,8 +3,9 @@
 Streams are eventually consistent, so records are waited for. Order is promised per item only; a test therefore
 ends each item's history with a change of that item, before which everything earlier must have come.
 
-Not here: how shards split (ST-04), the second reader of a shard (ST-06), and when records vanish (ST-03 allows it
-at any time after 24 hours).
+How shards split (ST-04) is judged where somebody can have a partition split, and then only by what a consumer gets: which
+shards there are is the service's own business. Not here: the second reader of a shard (ST-06), and when records vanish
+(ST-03 allows it at any time after 24 hours).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from ddbproof.conformance.kit import Inconclusive, claim, refused, until
 from ddbproof.conformance.kit.clock import EndpointClock
+from ddbproof.conformance.kit.faults import Faults
 from ddbproof.conformance.kit.streams import (
     BOTH_IMAGES,
     Change,
@@ -42,6 +44,9 @@ MOST_RECORDS = 1_000
 MOST_BYTES = 1024 * 1024
 LARGE_VALUE_CHARACTERS = 300_000
 ITERATOR_MINUTES = 15
+SPLITS = 2
+SPLIT_KEYS = tuple(f"item-{number}" for number in range(24))
+SPLIT_SECONDS = 10.0
 
 
 @claim("ST-01", consistency=True)
@@ -116,6 +121,31 @@ def test_a_shard_iterator_expires(here: RegionHandle, clock: EndpointClock) -> N
         what=f"an iterator that is {ITERATOR_MINUTES + 1} minutes old",
         ShardIterator=iterator,
     )
+
+
+@claim("ST-04", consistency=True)
+def test_a_consumer_follows_shards_that_split(here: RegionHandle, faults: Faults) -> None:
+    """Partitions split while items are written: who reads parents before children gets each change once, in order."""
+    faults.need_splits()
+    stream = streamed_table(here)
+    history, reader = History(stream.table), stream.reader()
+    _write_round(history, "first")
+    for number in range(SPLITS):
+        reader.poll()
+        known = len(_children(stream))
+        faults.split(here.name, stream.table.name)
+        _write_round(history, f"while {number}")
+        _wait_for_children(stream, known)
+        _write_round(history, f"after {number}")
+    wanted = sum(len(changes) for changes in history.expected.values())
+    found = changes_by_key(reader.wait_for(lambda records: len(records) >= wanted))
+    for key, expected in history.expected.items():
+        assert found.get(key, []) == expected, (
+            f"while shards were split the changes of item {key} were {_shown(expected)}; read parents before "
+            f"children, its stream records are {_shown(found.get(key, []))}"
+        )
+    for parent in {shard["ParentShardId"] for shard in _children(stream)}:
+        assert reader.has_ended(parent), f"shard {parent} has children, and was not read to an end"
 
 
 @claim("ST-05")
@@ -328,6 +358,25 @@ def test_an_unknown_stream_is_not_found(here: RegionHandle) -> None:
         ShardId=shard_id,
         ShardIteratorType="TRIM_HORIZON",
     )
+
+
+def _write_round(history: History, value: str) -> None:
+    for key in SPLIT_KEYS:
+        history.put(key, value)
+
+
+def _children(stream: StreamHandle) -> list[dict[str, Any]]:
+    """The shards that name a parent."""
+    return [shard for shard in stream.describe()["Shards"] if shard.get("ParentShardId")]
+
+
+def _wait_for_children(stream: StreamHandle, known: int) -> None:
+    """Wait until there are more children than were known; raises Inconclusive if there are not."""
+    found = stream.table.region.patience.until(
+        "children of a shard", lambda: len(_children(stream)) > known, seconds=SPLIT_SECONDS
+    )
+    if not found:
+        raise Inconclusive("a partition was split, and no shard of the stream was, which is lawful")
 
 
 def _set_stream(table: TableHandle, **specification: Any) -> None:
