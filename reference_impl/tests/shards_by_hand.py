@@ -17,7 +17,7 @@ from ddbproof.reference_impl.errors import ConfigurationError
 KEYS = [f"k{number}" for number in range(8)]
 ZONE_NAMES = [REGION + letter for letter in "abc"]
 ACTIONS = (
-    *("put", "put", "put", "put", "delete", "split", "split", "wait", "read", "list"),
+    *("put", "put", "put", "transact", "delete", "split", "split", "wait", "read", "list"),
     *("zone_down", "zone_up", "crash", "step_down"),
 )
 
@@ -111,6 +111,14 @@ def carry_out(actions: list[Action], *, partitions: int, seed: int) -> None:
             case "put":
                 if zones.put(key, number):
                     acknowledged.append(number)
+            case "transact":
+                values = {key: number, KEYS[(argument + 1) % len(KEYS)]: number + len(actions)}
+                puts = [
+                    {"Put": {"TableName": TABLE, "Item": {"pk": {"S": of}, "n": {"N": str(value)}}}}
+                    for of, value in values.items()
+                ]
+                if zones.tried("TransactWriteItems", TransactItems=puts) is not None:
+                    acknowledged += values.values()
             case "delete":
                 zones.tried("DeleteItem", TableName=TABLE, Key={"pk": {"S": key}})
             case "split" | "step_down":

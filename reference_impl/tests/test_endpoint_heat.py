@@ -173,6 +173,17 @@ def test_get_item_and_query_are_counted_by_size() -> None:
     assert partition["recent"]["read_units"] == 25 + 12.5 + 1 + 0.5 + 12.5 + 0.5
 
 
+def test_a_transaction_writes_each_item_twice() -> None:
+    """PART-07: once to hold it, once when it is decided."""
+    zones = Hot()
+    zones.write(("k", 0))
+    items = [{"pk": {"S": "k"}, "sk": {"N": str(number)}, "x": zones.large} for number in range(2)]
+    puts = [{"Put": {"TableName": TABLE, "Item": item}} for item in items]
+    before = zones.units()[0]
+    zones.call("TransactWriteItems", TransactItems=puts)
+    assert zones.units()[0] - before == 4 * ITEM_UNITS
+
+
 def test_heat_is_not_counted_unless_asked_for() -> None:
     """An endpoint splits for size and on request only."""
     zones = Hot(heat_splits=False)

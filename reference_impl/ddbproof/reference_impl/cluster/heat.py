@@ -12,8 +12,8 @@ as long as they have no more than a thirty-second of the heat; 65 are left at mo
 keeps a place of its own. Heat adds reads and writes up by the share of the limit that they use: half a read unit
 is one, a write unit six.
 
-Choices, as AWS publishes no figures: the window, the half, the three. What a request reads and writes counts as the router sees it: a
-transaction's items once, and the item that a condition looks at as a read.
+Choices, as AWS publishes no figures: the window, the half, the three. What a request reads and writes counts as the router sees it: an
+item that a transaction writes twice, when it is held and when that is over, and what a condition looks at as a read.
 """
 
 from __future__ import annotations

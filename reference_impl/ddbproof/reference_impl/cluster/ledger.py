@@ -83,7 +83,12 @@ class Ledger:
         """The replication group, as it is now."""
         if self._groups is None:
             self._groups = TableGroups(
-                self._fleet, lambda *_: None, f"{self._seed} ledger", self._now(), 1, recording=self._recording
+                self._fleet,
+                lambda *_: None,
+                f"{self._seed} ledger",
+                self._now(),
+                1,
+                recording=self._recording,
             )
         self._groups.attend(self._now())
         return self._groups

@@ -200,13 +200,18 @@ class PartitionedTable:
         leading = self._free(prepared.key)
         verdict = transacting.prepare(leading, prepared, seen)
         self.groups.settle(leading, leading.leader.length)
+        if self.groups.heat is not None:
+            self._heat_by_write(prepared.key, prepared.size_bytes)
         return verdict
 
     def settle(self, key: bytes, transaction: int, *, committed: bool) -> None:
         """Tell an item what was decided of a transaction, durably (`transacting.settle`)."""
         leading = self.groups.serving(key)
+        prepared = leading.state.pending.get(key)
         transacting.settle(leading, key, transaction, self._region_number, committed=committed)
         self.groups.settle(leading, leading.leader.length)
+        if self.groups.heat is not None and prepared is not None:
+            self._heat_by_write(key, prepared.size_bytes)
 
     # -- what is committed ------------------------------------------------------------------------------
 
