@@ -35,6 +35,8 @@ def test_partitions_leaders_and_replicas_are_shown(endpoint: Served) -> None:
     code, printed, _ = faults(endpoint)
     assert (code, "nothing is broken" in printed) == (ExitCode.OK, True)
     assert "orders" in printed
+    assert "founding" in printed
+    assert "units a second" not in printed
     assert all(f"{zone}-" in printed for zone in "abc")
 
 
@@ -85,3 +87,24 @@ def test_nobody_there_is_told(endpoint: Served, tmp_path: Path) -> None:
     token.write_text("x" * 20)
     done = endpoint.run("faults", "--url", "http://127.0.0.1:9", "--token-file", str(token))
     assert (done.returncode, "cannot reach" in done.stderr) == (ExitCode.UNREACHABLE, True)
+
+
+def test_with_heat_splits_it_is_shown_what_partitions_serve(tmp_path: Path) -> None:
+    """Reads and writes, by the second, where heat is counted; and what each partition came of."""
+    with served(tmp_path, "--heat-splits", "--partitions", "1", "--regions", "eu-west-1") as running:
+        client = running.client()
+        client.create_table(
+            TableName="orders",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        for key in "ab":
+            client.put_item(TableName="orders", Item={"pk": {"S": key}, "v": {"S": "x" * 300_000}})
+        code, _, _ = faults(running, "split", "orders")
+        assert code == ExitCode.OK
+        done = running.run("clock", "--advance", "1s", "--url", running.ready["url"])
+        assert done.returncode == ExitCode.OK
+        client.put_item(TableName="orders", Item={"pk": {"S": "a"}, "v": {"S": "x" * 300_000}})
+        code, printed, _ = faults(running)
+        assert (code, "asked" in printed, "units" in printed) == (ExitCode.OK, True, True)
