@@ -203,7 +203,12 @@ def test_shards_are_listed_page_by_page_and_parents_before_children() -> None:
     assert answer["StreamDescription"]["Shards"] == [
         shard for shard in whole if shard.get("ParentShardId") == parent
     ]
-    for request in ({"Limit": 101}, {"ShardFilter": {"Type": "CHILD_SHARDS"}}):
+    refused: list[dict[str, Any]] = [
+        {"Limit": 101},
+        {"ShardFilter": {}},
+        {"ShardFilter": {"ShardId": parent}},
+    ]
+    for request in refused:
         assert zones.refusal("DescribeStream", StreamArn=zones.arn, **request) == "ValidationException"
 
 

@@ -8,7 +8,8 @@ Choices where AWS publishes nothing: a shard for each partition of the table; Li
 list; an iterator AT_TIMESTAMP begins at the first record that is not older; a sequence number that the shard
 has not had is refused, and so is a replica of a table whose stream has another view type. An iterator of a shard that is listed
 no more reads what was trimmed. An iterator is
-a plain token, not a signed one. Throttling of readers (two at a shard) is not built.
+a plain token, not a signed one. Refusals of parameters have the sentences of AWS's emulator. Throttling of readers (two at a
+shard) is not built.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ MOST_RECORDS = 1000
 MOST_BYTES = 1024 * 1024
 _MOST_STREAMS = 100
 _MOST_SHARDS = 100
+_INVALID = "One or more parameter values were invalid: "
 
 _decode_item = msgspec.json.Decoder(dict[str, dict[str, Any]]).decode
 
@@ -117,7 +119,7 @@ def stream_members(record: TableRecord) -> dict[str, Any]:
 
 def list_streams(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     """ListStreams: those that can be read, a table's or all, by ARN and page by page."""
-    limit = _limit(parameters, _MOST_STREAMS)
+    limit = _limit(parameters, _MOST_STREAMS, "Limit cannot be greater than the maximum allowed size: 100")
     streams = call.region.streams.all(call.account, call.now_milliseconds)
     if "TableName" in parameters:
         name = table_name(call, parameters["TableName"])
@@ -139,7 +141,7 @@ def list_streams(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
 def describe_stream(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     """DescribeStream: the stream and its shards, all or the children of one, page by page; a parent is before its children."""
     stream = _stream(call, parameters["StreamArn"])
-    limit = _limit(parameters, _MOST_SHARDS)
+    limit = _limit(parameters, _MOST_SHARDS, "Limit cannot be greater than the maximum: 100")
     shards = _filtered(stream.shards, parameters.get("ShardFilter"))
     after = parameters.get("ExclusiveStartShardId")
     if after is not None:
@@ -160,14 +162,16 @@ def describe_stream(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def _filtered(shards: list[Shard], wanted: dict[str, Any] | None) -> list[Shard]:
-    """The shards that a ShardFilter asks for. Raises ValidationError for one that says not whose children."""
-    if not wanted:
+    """The shards that a ShardFilter asks for, which are the children of one. Raises ValidationError for one without a type."""
+    if wanted is None:
         return shards
-    if wanted.get("Type") != "CHILD_SHARDS" or "ShardId" not in wanted:
+    if wanted.get("Type") != "CHILD_SHARDS":
         raise ValidationError(
-            "Invalid ShardFilter: Type CHILD_SHARDS requires a ShardId, and a ShardId this Type"
+            "1 validation error detected: Value 'null' at 'shardFilter.type' failed to satisfy constraint: "
+            "Member must be CHILD_SHARDS"
         )
-    return [shard for shard in shards if shard.parent_id == wanted["ShardId"]]
+    parent = wanted.get("ShardId", "")
+    return [shard for shard in shards if shard.parent_id == parent]
 
 
 def _shard_members(shard: Shard) -> dict[str, Any]:
@@ -195,7 +199,7 @@ def get_records(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
 
     Raises ResourceNotFoundException, ExpiredIteratorException, TrimmedDataAccessException.
     """
-    limit = _limit(parameters, MOST_RECORDS)
+    limit = _limit(parameters, MOST_RECORDS, "Limit should be less than or equal to 1000")
     arn, shard_id, iterator = _read_iterator(parameters["ShardIterator"])
     stream = _stream(call, arn)
     shard = _readable_shard(stream, shard_id, iterator, call.now_milliseconds)
@@ -240,14 +244,11 @@ def _stream(call: Call, arn: str) -> Stream:
     return stream
 
 
-def _limit(parameters: dict[str, Any], most: int) -> int:
+def _limit(parameters: dict[str, Any], most: int, refusal: str) -> int:
     """The request's Limit, else the most; the service model has no upper bound, the API Reference has."""
     limit: int = parameters.get("Limit", most)
     if limit > most:
-        raise ValidationError(
-            f"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: "
-            f"Member must have value less than or equal to {most}"
-        )
+        raise ValidationError(f"{_INVALID}{refusal}")
     return limit
 
 
@@ -256,8 +257,10 @@ def _position(shard: Shard, parameters: dict[str, Any]) -> int:
     kind = parameters["ShardIteratorType"]
     text: str | None = parameters.get("SequenceNumber")
     if kind.endswith("SEQUENCE_NUMBER") != (text is not None):
-        needed = "requires" if text is None else "does not take"
-        raise ValidationError(f"ShardIteratorType {kind} {needed} a SequenceNumber")
+        refusal = "Invalid SequenceNumber"
+        if text is not None:
+            refusal = "SequenceNumber should not be passed for this iterator type"
+        raise ValidationError(f"{_INVALID}{refusal}")
     if (kind == "AT_TIMESTAMP") != ("Timestamp" in parameters):
         raise ValidationError("Timestamp is given with ShardIteratorType AT_TIMESTAMP, and only with it")
     if kind == "TRIM_HORIZON":
@@ -268,7 +271,7 @@ def _position(shard: Shard, parameters: dict[str, Any]) -> int:
         return shard.position_at(round(parameters["Timestamp"] * 1000))
     told = shard.position(int(text)) if text is not None and text.isascii() and text.isdigit() else None
     if told is None:
-        raise ValidationError(f"Invalid SequenceNumber: {text} is not one of shard {shard.shard_id}")
+        raise ValidationError("Invalid SequenceNumber for the shard")
     position = kernel.from_sequence_number(told, kind == "AFTER_SEQUENCE_NUMBER")
     if position < kernel.trim_horizon(shard.state):
         raise _trimmed(shard, position)
