@@ -19,14 +19,20 @@ here: conflicts, for which transactions would have to overlap.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
 
 from ddbproof.reference_impl.api.call import Call, usable_table
-from ddbproof.reference_impl.api.capacity import consumed_capacity, read_units, write_units
+from ddbproof.reference_impl.api.capacity import (
+    consumed_with_indexes,
+    index_write_units,
+    read_units,
+    write_units,
+)
+from ddbproof.reference_impl.api.index_definitions import check_item, check_updated_item
 from ddbproof.reference_impl.api.items import (
     check_condition,
     checked_size,
@@ -60,6 +66,7 @@ _REASONS = {
     "ValidationException": "ValidationError",
 }
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
+_NONE: Mapping[str, dict[str, float]] = {}
 _OutcomeT = TypeVar("_OutcomeT")
 
 
@@ -87,11 +94,15 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """What an action comes to: the item afterwards, None if there is none, and the sizes before and after."""
+    """What an action comes to: the item afterwards, None if there is none, and the sizes before and after.
+
+    `index_units` is what it costs in each index that it changes.
+    """
 
     item: bytes | None
     size_bytes: int
     old_bytes: int
+    index_units: Mapping[str, float] = field(default_factory=dict)
 
 
 # --- Writing -----------------------------------------------------------------------------------------
@@ -134,7 +145,7 @@ def transact_write_items(call: Call, parameters: dict[str, Any]) -> dict[str, An
             call.account, token, FinishedTransaction(digest, reads, call.now_milliseconds)
         )
     writes = _units(tables, [write_units(change.old_bytes, change.size_bytes) for change in changes])
-    return _consumed(writes, parameters, "WriteCapacityUnits")
+    return _consumed(writes, parameters, "WriteCapacityUnits", _index_units(tables, changes))
 
 
 def _write_action(entry: dict[str, Any]) -> _Action:
@@ -162,19 +173,26 @@ def _change(call: Call, action: _Action, place: _Place) -> _Change:
     parameters = action.parameters
     image = check_condition(call, place.record, place.key, action.condition, action.bindings, parameters)
     old_bytes = 0 if image is None else image.size_bytes
+    record = place.record
+    item: bytes | None
     match action.kind:
         case "Put":
-            return _Change(encode_item(parameters["Item"]), action.size_bytes, old_bytes)
+            check_item(record, parameters["Item"])
+            item, size_bytes = encode_item(parameters["Item"]), action.size_bytes
         case "Update":
             old = None if image is None else decode_item(image)
             new, size_bytes, _ = updated_item(
-                place.record.key_schema, parameters["Key"], old, action.update, action.bindings
+                record.key_schema, parameters["Key"], old, action.update, action.bindings
             )
-            return _Change(encode_item(new), size_bytes, old_bytes)
+            check_updated_item(record, old, new)
+            item = encode_item(new)
         case "Delete":
-            return _Change(None, 0, old_bytes)
+            item, size_bytes = None, 0
         case _:
             return _Change(None if image is None else image.item, old_bytes, old_bytes)
+    if not record.indexes:
+        return _Change(item, size_bytes, old_bytes)
+    return _Change(item, size_bytes, old_bytes, index_write_units(call, record, place.key, image, item))
 
 
 # --- Reading -----------------------------------------------------------------------------------------
@@ -286,17 +304,32 @@ def _units(tables: Sequence[TableRecord], units: Sequence[float]) -> tuple[tuple
     return tuple(totals.values())
 
 
+def _index_units(tables: Sequence[TableRecord], changes: Sequence[_Change]) -> dict[str, dict[str, float]]:
+    """The same in the indexes, by table id and name of the index."""
+    totals: dict[str, dict[str, float]] = {}
+    for record, change in zip(tables, changes, strict=True):
+        of_table = totals.setdefault(record.table_id, {})
+        for name, units in change.index_units.items():
+            of_table[name] = of_table.get(name, 0.0) + _TRANSACTIONAL * units
+    return totals
+
+
 def _consumed(
-    totals: Iterable[tuple[TableRecord, float]], parameters: dict[str, Any], member: str
+    totals: Iterable[tuple[TableRecord, float]],
+    parameters: dict[str, Any],
+    member: str,
+    index_units: Mapping[str, dict[str, float]] = _NONE,
 ) -> dict[str, Any]:
     """The ConsumedCapacity member of the answer, if it was asked for; `member` says which units they are."""
     if parameters.get("ReturnConsumedCapacity", "NONE") == "NONE":
         return {}
     consumed = []
     for record, units in totals:
-        one = consumed_capacity(record, parameters, units)["ConsumedCapacity"]
-        for counted in (one, one.get("Table")):
+        of_indexes = index_units.get(record.table_id, {})
+        one = consumed_with_indexes(record, parameters, units, of_indexes)["ConsumedCapacity"]
+        parts = [one.get("LocalSecondaryIndexes", {}), one.get("GlobalSecondaryIndexes", {})]
+        for counted in (one, one.get("Table"), *(it for part in parts for it in part.values())):
             if counted is not None:
-                counted[member] = units
+                counted[member] = counted["CapacityUnits"]
         consumed.append(one)
     return {"ConsumedCapacity": consumed}

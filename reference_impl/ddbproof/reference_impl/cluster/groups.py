@@ -26,11 +26,13 @@ from ddbproof.reference_impl.replication.partition_map import (
     encoded,
 )
 from ddbproof.reference_impl.replication.state import first_affairs
+from ddbproof.reference_impl.values.keys import collection_of, successor
 
 if TYPE_CHECKING:
     from ddbproof.reference_impl.cluster.zones import Fleet, StorageNode
     from ddbproof.reference_impl.replication.leading import Leading
     from ddbproof.reference_impl.replication.replica import Replica
+    from ddbproof.reference_impl.storage.items import OrderedItems
 
 _ELECTION_MILLISECONDS = 5_000
 _LONGEST_LAG_MILLISECONDS = 600
@@ -42,7 +44,8 @@ Take = Callable[[Change], None]
 class TableGroups(TableWorld):
     """The groups of a table with `partitions` partitions, on the nodes of `fleet`.
 
-    A partition with items of more than `most_bytes` is split, while it is written, so that each half has as many of them.
+    A partition with items of more than `most_bytes` is split, while it is written, so that each half has as many of them;
+    with `whole_collections`, where an item collection ends (PART-11).
     `feed` is given every committed change once, those of an item in their order. With `lagging`, followers fall behind by
     chance, as they may; else nobody can tell them from their leader. Raises UnavailableError if too little of the
     Region is there to elect leaders.
@@ -57,12 +60,14 @@ class TableGroups(TableWorld):
         partitions: int,
         *,
         most_bytes: int = limits.MOST_BYTES,
+        whole_collections: bool = False,
         lagging: bool = False,
         recording: bool = False,
     ) -> None:
         super().__init__(fleet, seed, now_milliseconds, recording=recording)
         self.lagging = lagging
         self._most_bytes = most_bytes
+        self._whole_collections = whole_collections
         self._feed = feed
         self._archived: dict[int, int] = {}
         self._leaders: dict[int, Leading] = {}
@@ -301,13 +306,27 @@ class TableGroups(TableWorld):
         return begun
 
     def _split_in_the_middle(self, leading: Leading) -> bool:
-        items = leading.state.fold.items
-        middle = next(islice(items.range(b"", None), len(items) // 2, None), None)
-        if middle is None or len(items) < 2 or not leading.split.ask(middle[0]):
+        cut = self._middle(leading.state.fold.items)
+        if cut is None or not leading.split.ask(cut):
             return False
         self._splitting = True
         self.fleet.rouse(self)
         return True
+
+    def _middle(self, items: OrderedItems) -> bytes | None:
+        """Where to cut so that each half has as many items, if it can be: between collections, if they stay whole."""
+        if len(items) < 2:
+            return None
+        middle, _ = next(islice(items.range(b"", None), len(items) // 2, None))
+        if not self._whole_collections:
+            return middle
+        first, _ = next(items.range(b"", None))
+        cut = collection_of(middle)
+        if cut != collection_of(first):
+            return cut
+        # The first collection fills half of the partition, and stays with the lower child.
+        beyond = next(items.range(successor(cut) or b"", None), None)
+        return None if beyond is None else collection_of(beyond[0])
 
     def _look_at_map(self) -> None:
         """A split is under way: use the new map as soon as there is one, and let go of what was split."""

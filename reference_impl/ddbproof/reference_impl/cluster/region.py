@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterator
 
 from ddbproof.model.kernel.backup import Cut
 from ddbproof.reference_impl.cluster.feed import Feed
-from ddbproof.reference_impl.cluster.groups import TableGroups
+from ddbproof.reference_impl.cluster.global_index import GlobalIndex, Later
+from ddbproof.reference_impl.cluster.groups import TableGroups, Take
 from ddbproof.reference_impl.cluster.idempotency import ClientTokens
+from ddbproof.reference_impl.cluster.indexes import TableIndexes
 from ddbproof.reference_impl.cluster.interfaces import TableStore
 from ddbproof.reference_impl.cluster.lag import Lag
+from ddbproof.reference_impl.cluster.local_index import LocalIndex
 from ddbproof.reference_impl.cluster.metadata import (
     BackupPut,
     BackupRemoved,
@@ -21,7 +24,7 @@ from ddbproof.reference_impl.cluster.metadata import (
     TablePut,
     TableRemoved,
 )
-from ddbproof.reference_impl.cluster.records import BackupRecord, TableRecord
+from ddbproof.reference_impl.cluster.records import BackupRecord, IndexRecord, TableRecord
 from ddbproof.reference_impl.cluster.streams import Streams
 from ddbproof.reference_impl.cluster.table_store import PartitionedTable
 from ddbproof.reference_impl.cluster.zones import Fleet
@@ -40,7 +43,7 @@ class Region:
     """One Region. `number` orders Regions for the tie-break of versions (ME-05).
 
     `catch_up` lets everything that is due happen and gives the present instant, in milliseconds; `now` gives the
-    instant that things have come to.
+    instant that things have come to. `later` calls a function at an instant that is to come.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Region:
         offer: OfferToOthers,
         catch_up: Callable[[], int],
         now: Callable[[], int],
+        later: Later,
     ) -> None:
         self.name = name
         self.number = number
@@ -59,6 +63,7 @@ class Region:
         self._options = options
         self._lag = lag
         self._now = now
+        self._later = later
         self.metadata = Metadata(self.fleet, f"{options.seed} {name}", now, recording=options.record_steps)
         self.archive = Archive()
         self.client_tokens = ClientTokens()
@@ -66,6 +71,7 @@ class Region:
         self.watchers: list[Watcher] = [self.streams.note]
         self._offer = offer
         self._stores: dict[str, PartitionedTable] = {}
+        self._indexes: dict[str, TableIndexes] = {}
 
     # -- tables ---------------------------------------------------------------------------------------
 
@@ -96,6 +102,8 @@ class Region:
         def watch(index: int, entry: Entry, old: Image | None) -> None:
             for watcher in self.watchers:
                 watcher(table_id, index, entry, old)
+            if table_id in self._indexes:
+                self._indexes[table_id].note(entry, old)
 
         feed = Feed(
             history,
@@ -105,24 +113,43 @@ class Region:
             watch=watch,
             tidy=lambda now_milliseconds: self._tidy(table_id, now_milliseconds),
         )
-        options = self._options
         try:
-            groups = TableGroups(
-                self.fleet,
-                feed.take,
-                f"{options.seed} {table_id}",
-                self._now(),
-                options.partitions,
-                most_bytes=options.partition_bytes,
-                lagging=self._lag.legal,
-                recording=options.record_steps,
-            )
+            local = any(index.local for index in record.indexes)
+            groups = self._make_groups(feed.take, table_id, whole_collections=local)
+            store = PartitionedTable(table_id, groups, feed, self.number, self._lag)
+            self._stores[table_id] = store
+            for index in record.indexes:
+                self._add_index(record, index)
         except UnavailableError:
+            self._drop(table_id)
             self.archive.release(table_id)
             raise
-        store = self._stores[table_id] = PartitionedTable(table_id, groups, feed, self.number, self._lag)
         self.put_table(account, record)
         return store
+
+    def _make_groups(self, take: Take, seed: str, *, whole_collections: bool = False) -> TableGroups:
+        options = self._options
+        return TableGroups(
+            self.fleet,
+            take,
+            f"{options.seed} {seed}",
+            self._now(),
+            options.partitions,
+            most_bytes=options.partition_bytes,
+            whole_collections=whole_collections,
+            lagging=self._lag.legal,
+            recording=options.record_steps,
+        )
+
+    def _drop(self, table_id: str) -> None:
+        """Let go of a table's groups and those of its indexes."""
+        indexes = self._indexes.pop(table_id, None)
+        if indexes is not None:
+            for index in indexes.stored.values():
+                self._drop_index(index)
+        store = self._stores.pop(table_id, None)
+        if store is not None:
+            self.fleet.dismiss(store.groups)
 
     def put_table(self, account: str, record: TableRecord) -> None:
         """Replace the table's record."""
@@ -138,7 +165,7 @@ class Region:
     def remove_table(self, table_id: str) -> None:
         """The table is gone: free the name, drop the store, keep the history if a backup needs it."""
         self.metadata.append(TableRemoved(table_id))
-        self.fleet.dismiss(self._stores.pop(table_id).groups)
+        self._drop(table_id)
         self._release_history(table_id)
 
     def store(self, table_id: str) -> TableStore:
@@ -153,6 +180,63 @@ class Region:
         store = self._stores[table_id]
         store.groups.attend(self._now())
         return store
+
+    # -- indexes --------------------------------------------------------------------------------------
+
+    def indexes(self, table_id: str) -> TableIndexes:
+        """The indexes of a table that exists."""
+        return self._indexes.get(table_id) or TableIndexes()
+
+    def index_groups(self, table_id: str, name: str) -> TableGroups:
+        """The replication groups of a global index, as they are now."""
+        groups = self._indexes[table_id].stored[name].groups
+        groups.attend(self._now())
+        return groups
+
+    def add_index(self, table_id: str, index: IndexRecord) -> TableRecord:
+        """Add a global index to a table, which it is filled from when it says so; returns the table's new record.
+
+        Raises UnavailableError if too little of the Region is there.
+        """
+        self.metadata.require_ready()
+        _, record = self.metadata.catalog.tables[table_id]
+        self._add_index(record, index)
+        added = self._indexes[table_id].stored[index.name]
+        if index.backfill_at_milliseconds is not None:
+            store = self._stores[table_id]
+            self._later(index.backfill_at_milliseconds, lambda _: added.backfill(store.versions()))
+        return self.change_table(table_id, indexes=(*record.indexes, index))
+
+    def remove_index(self, table_id: str, name: str) -> TableRecord:
+        """Remove an index from a table, with all that is in it; returns the table's new record."""
+        _, record = self.metadata.catalog.tables[table_id]
+        left = tuple(index for index in record.indexes if index.name != name)
+        record = self.change_table(
+            table_id, indexes=left, attribute_definitions=record.definitions_used_by(left)
+        )
+        indexes = self._indexes[table_id]
+        self._drop_index(indexes.stored[name])
+        del indexes.by_name[name]
+        return record
+
+    def _add_index(self, record: TableRecord, index: IndexRecord) -> None:
+        by_name = self._indexes.setdefault(record.table_id, TableIndexes()).by_name
+        if index.local:
+            by_name[index.name] = LocalIndex(index, record.key_schema, self._stores[record.table_id])
+        else:
+            by_name[index.name] = GlobalIndex(
+                index,
+                record.key_schema,
+                lambda take: self._make_groups(take, f"{record.table_id} {index.name}"),
+                self.number,
+                self._lag,
+                self._now,
+                self._later,
+            )
+
+    def _drop_index(self, index: GlobalIndex) -> None:
+        index.close()
+        self.fleet.dismiss(index.groups)
 
     # -- backups --------------------------------------------------------------------------------------
 

@@ -11,10 +11,10 @@ Eventually consistent reads need no leader. By default they are answered as the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from ddbproof.model.kernel.versions import Version, supersedes
-from ddbproof.reference_impl.cluster.feed import Feed
+from ddbproof.reference_impl.cluster.feed import Followed
 from ddbproof.reference_impl.cluster.groups import TableGroups
 from ddbproof.reference_impl.cluster.lag import Lag
 from ddbproof.reference_impl.errors import UnavailableError
@@ -24,12 +24,21 @@ from ddbproof.reference_impl.storage.items import Image
 
 
 class PartitionedTable:
-    """See `TableStore`. `groups` hands what is committed to `feed`."""
+    """See `TableStore`. `groups` hands what is committed to `feed`; `stale` is called for a read that lags, if it may."""
 
-    def __init__(self, table_id: str, groups: TableGroups, feed: Feed, region_number: int, lag: Lag) -> None:
+    def __init__(
+        self,
+        table_id: str,
+        groups: TableGroups,
+        feed: Followed,
+        region_number: int,
+        lag: Lag,
+        stale: Callable[[], None] | None = None,
+    ) -> None:
         self.groups = groups
         self._table_id = table_id
         self._lag = lag
+        self._stale = lag.stale if stale is None else stale
         self._feed = feed
         self._region_number = region_number
 
@@ -41,7 +50,7 @@ class PartitionedTable:
         if not consistent:
             image = self._state(key).committed_image(key)
             if self.groups.lagging and image != self._feed.fold.items.get(key):
-                self._lag.stale()
+                self._stale()
             return image
         leading = self.groups.serving(key)
         shown = leading.shown(key)
@@ -65,7 +74,7 @@ class PartitionedTable:
             if self.groups.lagging and not consistent:
                 shown = list(found)
                 if shown != list(self._feed.fold.items.range(low, high, reverse=reverse)):
-                    self._lag.stale()
+                    self._stale()
                 found = iter(shown)
             yield from found
 
@@ -136,7 +145,7 @@ class PartitionedTable:
     @property
     def log_length(self) -> int:
         """See `TableStore.log_length`."""
-        return len(self._feed.history)
+        return self._feed.log_length
 
     @property
     def item_count(self) -> int:
