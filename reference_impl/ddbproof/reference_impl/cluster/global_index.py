@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ddbproof.model.kernel.versions import Version
 from ddbproof.reference_impl.cluster.index_entries import IndexEntry, Projection
 from ddbproof.reference_impl.cluster.table_store import PartitionedTable
+from ddbproof.reference_impl.cluster.table_world import PATIENCE_MILLISECONDS
 from ddbproof.reference_impl.errors import UnavailableError
 from ddbproof.reference_impl.storage.items import Fold, Image
 from ddbproof.reference_impl.storage.log import Entry
@@ -200,9 +201,15 @@ class GlobalIndex:
         return True
 
     def _do(self, step: Step) -> None:
-        self.groups.attend(self._now())
-        for key, item, size_bytes in step.operations():
-            self._store.receive(key, item, size_bytes, step.version)
+        """Nobody waits for this: while something is broken, what does not succeed at once is tried again later."""
+        groups = self.groups
+        groups.attend(self._now())
+        groups.patience_milliseconds = PATIENCE_MILLISECONDS if groups.fleet.calm else 0
+        try:
+            for key, item, size_bytes in step.operations():
+                self._store.receive(key, item, size_bytes, step.version)
+        finally:
+            groups.patience_milliseconds = PATIENCE_MILLISECONDS
 
     def _try_again_later(self) -> None:
         if not self._will_try_again:
