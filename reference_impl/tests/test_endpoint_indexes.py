@@ -403,7 +403,7 @@ def test_an_added_index_is_filled_before_it_can_be_read_and_takes_part_in_writes
     for pk, sk in (("a", "1"), ("a", "2"), ("a", "3")):
         table.put_item(pk, sk, "ann", 1, shade="dark")
     add(table, index("added", "shade", projection="KEYS_ONLY"), attribute("shade", "S"))
-    states = []
+    states, table_states = [], []
     for number in range(4):
         described = table.describe("added")
         assert described is not None
@@ -411,14 +411,35 @@ def test_an_added_index_is_filled_before_it_can_be_read_and_takes_part_in_writes
         table.put_item("a", "1", "ann", 2, shade=f"darker {number}")
         if number == 0:
             table.delete_item("a", "2")
+        table_states.append(table.call("DescribeTable", TableName=TABLE)["Table"]["TableStatus"])
         if described["IndexStatus"] != "ACTIVE":
             assert "Cannot read from backfilling" in refusal(table, "Scan", IndexName="added")
+        if number == 1:
+            assert "ResourceInUseException" in refusal(table, "DeleteTable")
+            assert "LimitExceededException" in refusal(
+                table, "UpdateTable", GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": OWNERS}}]
+            )
         table.clock.advance(DELAY_SECONDS / 2)
     assert states == [("CREATING", False), ("CREATING", True), ("ACTIVE", None), ("ACTIVE", None)]
+    assert table_states == ["UPDATING", "ACTIVE", "ACTIVE", "ACTIVE"]
     assert table.scan_index("added") == [
         {"pk": "a", "sk": "1", "shade": "darker 3"},
         {"pk": "a", "sk": "3", "shade": "dark"},
     ]
+
+
+def test_an_index_can_be_given_up_while_it_is_filled() -> None:
+    """Not before (ResourceInUseException), and then nothing of it is left."""
+    table = filled(create_delay_seconds=DELAY_SECONDS)
+    add(table, index("added", "colour"), attribute("colour", "S"))
+    deletion: dict[str, Any] = {"GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": "added"}}]}
+    assert "ResourceInUseException" in refusal(table, "UpdateTable", **deletion)
+    table.clock.advance(DELAY_SECONDS / 2)
+    table.call("UpdateTable", TableName=TABLE, **deletion)
+    table.clock.advance(DELAY_SECONDS)
+    assert table.describe("added") is None
+    described = table.call("DescribeTable", TableName=TABLE)["Table"]
+    assert "colour" not in {it["AttributeName"] for it in described["AttributeDefinitions"]}
 
 
 def test_one_index_is_added_or_removed_at_a_time_and_one_that_is_removed_is_gone() -> None:

@@ -2,7 +2,8 @@
 
 Claims: GT-11 (every replica of a global table has the same indexes, and fills its own). Developer Guide, "Managing Global
 Secondary Indexes": one index is created or deleted at a time; a new one is CREATING, at first without and then with
-Backfilling, and can be read when it is ACTIVE; one that is being deleted cannot. The table stays usable all the while.
+Backfilling, when it can be deleted again but its table cannot, and can be read when it is ACTIVE; one that is being deleted
+cannot. The table stays usable all the while.
 
 Choices where AWS publishes nothing: half of the time that a table takes to be made passes before the backfill, and half of it
 after that begins, or longer if too little of the Region is there to fill the index.
@@ -38,9 +39,8 @@ def check_updates(call: Call, record: TableRecord, parameters: dict[str, Any]) -
         names.append(update[kinds[0]]["IndexName"])
     if len(set(names)) != len(names):
         raise ValidationError("Only one global secondary index update per index is allowed simultaneously.")
-    if sum("Update" not in update for update in updates) > 1 or (
-        any("Update" not in update for update in updates) and _is_busy(call, record)
-    ):
+    structural = [name for name, update in zip(names, updates, strict=True) if "Update" not in update]
+    if len(structural) > 1 or (structural and busy_indexes(call, record) - _may_go(call, record, updates)):
         raise CallerError(
             "LimitExceededException",
             "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table",
@@ -64,6 +64,7 @@ def apply_updates(
     for update in updates:
         if "Create" in update:
             index = _new_index(call, record, parameters, update["Create"])
+            assert index.backfill_at_milliseconds is not None
             definitions = {it["AttributeName"]: it for it in record.attribute_definitions}
             for it in parameters.get("AttributeDefinitions") or ():
                 if it["AttributeName"] in index.key_schema.attributes:
@@ -73,7 +74,10 @@ def apply_updates(
                 record,
                 index,
                 attribute_definitions=tuple(definitions.values()),
-                updating_until_milliseconds=busy_until,
+                # While the index is filled the table is ACTIVE.
+                updating_until_milliseconds=max(
+                    index.backfill_at_milliseconds, record.updating_until_milliseconds
+                ),
             )
         elif "Delete" in update:
             record = call.cluster.remove_index(
@@ -94,15 +98,32 @@ def apply_updates(
     return record
 
 
-def _is_busy(call: Call, record: TableRecord) -> bool:
-    indexes = call.region.indexes(record.table_id).stored
-    return any(
-        index.gone_at_milliseconds is not None
-        or call.now_milliseconds < index.active_at_milliseconds
-        or not indexes[index.name].is_filled
+def busy_indexes(call: Call, record: TableRecord) -> set[str]:
+    """The names of those indexes that are being made, filled or deleted."""
+    stored = call.region.indexes(record.table_id).stored
+    return {
+        index.name
         for index in record.indexes
         if not index.local
-    )
+        and (
+            index.gone_at_milliseconds is not None
+            or call.now_milliseconds < index.active_at_milliseconds
+            or not stored[index.name].is_filled
+        )
+    }
+
+
+def _may_go(call: Call, record: TableRecord, updates: list[dict[str, Any]]) -> set[str]:
+    """Those that the request deletes while they are being filled, which is the way to give that up."""
+    asked = {update["Delete"]["IndexName"] for update in updates if "Delete" in update}
+    return {
+        index.name
+        for index in record.indexes
+        if index.name in asked
+        and index.gone_at_milliseconds is None
+        and index.backfill_at_milliseconds is not None
+        and call.now_milliseconds >= index.backfill_at_milliseconds
+    }
 
 
 def _global(record: TableRecord, name: str) -> IndexRecord:

@@ -146,6 +146,8 @@ def delete_table(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
         raise _in_use(f"Table is being created: {record.name}")
     if status == "UPDATING":
         raise _in_use(f"Table is being updated: {record.name}")
+    if status == "ACTIVE" and index_updates.busy_indexes(call, record):
+        raise _in_use(f"An index of the table is being created or deleted: {record.name}")
     if record.deletion_protection:
         raise ValidationError(
             "Resource cannot be deleted as it is currently protected against deletion. "
