@@ -1,0 +1,357 @@
+"""Secondary indexes: which entries they have, what these hold, and that they follow their table.
+
+A global index is read with eventual consistency always, so whatever its table ever held may be seen in it for a
+while; what is judged is that nothing else is, and that it catches up. Judged by queries, since one partition key is one
+item collection of the index. Not here: throughput of indexes, throttling of a table by them, collections of 10 GB.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ddbproof.conformance.kit import Inconclusive, claim, refused, until
+from ddbproof.conformance.kit.tables import RegionHandle, TableHandle, preparing
+
+BY_OWNER = "by-owner"
+"""Partition key `owner`, sort key `n`."""
+BY_PLACE = "by-place"
+"""Partition key `pk` as the table, sort key `n`: local."""
+CAUGHT_UP_SECONDS = 30.0
+# AWS takes minutes to add an index to an empty table.
+ADDING_SECONDS = 900.0
+ROUNDS = 20
+ENTRIES = 7
+KEYS = {"pk", "sk", "owner", "n"}
+
+Item = dict[str, Any]
+
+
+def index(
+    name: str, partition_key: str, kind: str = "ALL", *, others: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """The definition of an index with the sort key `n`."""
+    return {
+        "IndexName": name,
+        "KeySchema": [
+            {"AttributeName": partition_key, "KeyType": "HASH"},
+            {"AttributeName": "n", "KeyType": "RANGE"},
+        ],
+        "Projection": {"ProjectionType": kind, **({"NonKeyAttributes": list(others)} if others else {})},
+    }
+
+
+def typed(*names: str) -> list[dict[str, str]]:
+    """AttributeDefinitions: `n` is a number, all others are strings."""
+    return [{"AttributeName": name, "AttributeType": "N" if name == "n" else "S"} for name in names]
+
+
+def indexed(here: RegionHandle, *indexes: dict[str, Any], local: bool = False, **more: Any) -> TableHandle:
+    """A new table with global indexes, and with a local one if asked, all ACTIVE."""
+    indexes = indexes or (index(BY_OWNER, "owner"),)
+    more["GlobalSecondaryIndexes"] = list(indexes)
+    if local:
+        more["LocalSecondaryIndexes"] = [index(BY_PLACE, "pk", "KEYS_ONLY")]
+    return here.new_table(sort_type="S", AttributeDefinitions=typed("pk", "sk", "owner", "n"), **more)
+
+
+def put(table: TableHandle, sk: str, owner: str | None = None, n: int | None = None, **more: str) -> None:
+    """Put an item into the collection of partition key `p`."""
+    item: Item = {"pk": {"S": "p"}, "sk": {"S": sk}} | {name: {"S": text} for name, text in more.items()}
+    if owner is not None:
+        item["owner"] = {"S": owner}
+    if n is not None:
+        item["n"] = {"N": str(n)}
+    with preparing():
+        table.client.put_item(TableName=table.name, Item=item)
+
+
+def entries(table: TableHandle, owner: str, name: str = BY_OWNER, **more: Any) -> list[dict[str, str]]:
+    """The entries that a Query of an index by owner gives over all its pages, without types."""
+    request = {
+        "TableName": table.name,
+        "IndexName": name,
+        "KeyConditionExpression": "#o = :o",
+        "ExpressionAttributeNames": {"#o": "owner"},
+        "ExpressionAttributeValues": {":o": {"S": owner}},
+    } | more
+    found: list[dict[str, str]] = []
+    while True:
+        page = table.client.query(**request)
+        found += [{name: next(iter(it.values())) for name, it in item.items()} for item in page["Items"]]
+        if not page.get("LastEvaluatedKey"):
+            return found
+        request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def shown(table: TableHandle, owner: str, name: str = BY_OWNER) -> list[str]:
+    """The sort keys in the table of the items that an owner has, in the order of the index."""
+    return [entry["sk"] for entry in entries(table, owner, name)]
+
+
+def comes_to_show(table: TableHandle, **wanted: list[str]) -> bool:
+    """Whether the index comes to show just these items, by owner."""
+    return until(
+        lambda: all(shown(table, owner) == items for owner, items in wanted.items()),
+        seconds=CAUGHT_UP_SECONDS,
+    )
+
+
+def versions(table: TableHandle, owner: str) -> list[tuple[str, str, str]]:
+    """Those that the index shows of an owner's items: sort key in the table, number and text."""
+    return sorted((entry["sk"], entry["n"], entry.get("v", "")) for entry in entries(table, owner))
+
+
+def until_found(table: TableHandle, name: str) -> list[set[str]]:
+    """The attributes of each entry that ann has in an index, as soon as there is one."""
+    found = until(lambda: entries(table, "ann", name), seconds=CAUGHT_UP_SECONDS)
+    return [set(entry) for entry in found]
+
+
+def index_state(table: TableHandle, name: str) -> dict[str, Any] | None:
+    """The description of a global index; None if there is none of that name."""
+    described = table.describe().get("GlobalSecondaryIndexes", [])
+    return next((one for one in described if one.get("IndexName") == name), None)
+
+
+@claim("RC-05", consistency=True)
+def test_a_strong_read_is_for_tables_and_local_indexes(here: RegionHandle) -> None:
+    """ConsistentRead=true is refused on a global index, and on a local one shows each write before it."""
+    table = indexed(here, local=True)
+    put(table, "1", "ann", 1)
+    request = {"TableName": table.name, "ConsistentRead": True}
+    condition = {
+        "KeyConditionExpression": "#k = :k",
+        "ExpressionAttributeNames": {"#k": "owner"},
+        "ExpressionAttributeValues": {":k": {"S": "ann"}},
+    }
+    for call, more in ((table.client.query, condition), (table.client.scan, {})):
+        refused(
+            call,
+            "ValidationException",
+            what="a strongly consistent read of a global secondary index",
+            IndexName=BY_OWNER,
+            **request,
+            **more,
+        )
+    for number in range(2, ROUNDS):
+        put(table, str(number % 3), "ann", number)
+        found = table.client.query(
+            **request,
+            IndexName=BY_PLACE,
+            KeyConditionExpression="pk = :p",
+            ExpressionAttributeValues={":p": {"S": "p"}},
+            ScanIndexForward=False,
+        )["Items"]
+        newest = found[0]["n"]["N"] if found else None
+        assert newest == str(number), (
+            f"after writing {number}, a strongly consistent Query of a local index shows {newest} as the highest"
+        )
+
+
+@claim("IX-01", consistency=True)
+def test_a_global_index_shows_what_was_written_and_soon_all_of_it(here: RegionHandle) -> None:
+    """Directly after a write it may show earlier states of the item, never another; soon it shows the last."""
+    table = indexed(here)
+    written: set[tuple[str, str, str]] = set()
+    for number in range(ROUNDS):
+        sk, owner, text = str(number % 4), ("ann", "bob")[number % 3 == 0], f"text {number}"
+        written.add((sk, str(number), text))
+        put(table, sk, owner, number, v=text)
+        if number % 5 == 4:
+            table.client.delete_item(TableName=table.name, Key={"pk": {"S": "p"}, "sk": {"S": sk}})
+        for shown_now in (*versions(table, "ann"), *versions(table, "bob")):
+            assert shown_now in written, f"the index shows {shown_now}, which was never written"
+    items = table.client.scan(TableName=table.name, ConsistentRead=True)["Items"]
+    last: dict[str, list[tuple[str, str, str]]] = {"ann": [], "bob": []}
+    for item in items:
+        last[item["owner"]["S"]].append((item["sk"]["S"], item["n"]["N"], item["v"]["S"]))
+    until(
+        lambda: all(versions(table, owner) == sorted(those) for owner, those in last.items()),
+        seconds=CAUGHT_UP_SECONDS,
+    )
+    for owner, those in last.items():
+        found = versions(table, owner)
+        assert found == sorted(those), (
+            f"{CAUGHT_UP_SECONDS:.0f} seconds after the last write the index shows {found} for {owner}, the table "
+            f"has {sorted(those)}"
+        )
+
+
+@claim("IX-02")
+def test_an_entry_comes_moves_and_goes_with_the_key_of_its_index(here: RegionHandle) -> None:
+    """An item without all key attributes of an index is not in it; one whose key changes is found by the new one only."""
+    table = indexed(here)
+    put(table, "whole", "ann", 2)
+    put(table, "partly", "ann")
+    put(table, "not at all", v="x")
+    put(table, "deleted", "ann", 1)
+    key = {"pk": {"S": "p"}, "sk": {"S": "whole"}}
+    owned = {"UpdateExpression": "SET #o = :o", "ExpressionAttributeNames": {"#o": "owner"}}
+    steps: tuple[tuple[str, Any, list[str], list[str]], ...] = (
+        ("they were put", lambda: None, ["deleted", "whole"], []),
+        (
+            "one was deleted",
+            lambda: table.client.delete_item(
+                TableName=table.name, Key={"pk": {"S": "p"}, "sk": {"S": "deleted"}}
+            ),
+            ["whole"],
+            [],
+        ),
+        (
+            "its owner changed",
+            lambda: table.client.update_item(
+                TableName=table.name, Key=key, ExpressionAttributeValues={":o": {"S": "bob"}}, **owned
+            ),
+            [],
+            ["whole"],
+        ),
+        (
+            "it lost the index's sort key",
+            lambda: table.client.update_item(TableName=table.name, Key=key, UpdateExpression="REMOVE n"),
+            [],
+            [],
+        ),
+        (
+            "another got what it lacked",
+            lambda: table.client.update_item(
+                TableName=table.name,
+                Key={"pk": {"S": "p"}, "sk": {"S": "partly"}},
+                UpdateExpression="SET n = :n",
+                ExpressionAttributeValues={":n": {"N": "3"}},
+            ),
+            ["partly"],
+            [],
+        ),
+    )
+    for what, step, of_ann, of_bob in steps:
+        step()
+        right = comes_to_show(table, ann=of_ann, bob=of_bob)
+        assert right, (
+            f"after {what} the index must have {of_ann} for ann and {of_bob} for bob; it has {shown(table, 'ann')} "
+            f"and {shown(table, 'bob')}"
+        )
+
+
+@claim("IX-03")
+def test_an_index_holds_what_its_projection_says(here: RegionHandle) -> None:
+    """KEYS_ONLY, INCLUDE and ALL each give their attributes; only a local index gives more, from the table."""
+    projections = {
+        "keys-only": (("KEYS_ONLY", ()), KEYS),
+        "included": (("INCLUDE", ("colour",)), KEYS | {"colour"}),
+        "whole": (("ALL", ()), KEYS | {"colour", "shape"}),
+    }
+    definitions = [
+        index(name, "owner", kind, others=others) for name, ((kind, others), _) in projections.items()
+    ]
+    table = indexed(here, *definitions, local=True)
+    put(table, "1", "ann", 1, colour="red", shape="round")
+    for name, (_, wanted) in projections.items():
+        found = until_found(table, name)
+        assert found == [wanted], f"an entry of the index {name} must have {sorted(wanted)}, it has {found}"
+    for more in ({"Select": "ALL_ATTRIBUTES"}, {"ProjectionExpression": "shape"}):
+        try:
+            found_items = entries(table, "ann", "keys-only", **more)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ValidationException":
+                raise
+        else:
+            assert all(set(entry) <= KEYS for entry in found_items), (
+                f"a global index that projects keys only gave {found_items} for {more}"
+            )
+    local = {
+        "TableName": table.name,
+        "IndexName": BY_PLACE,
+        "KeyConditionExpression": "pk = :p",
+        "ExpressionAttributeValues": {":p": {"S": "p"}},
+        "ConsistentRead": True,
+    }
+    for more, attributes in (
+        ({}, {"pk", "sk", "n"}),
+        ({"Select": "ALL_ATTRIBUTES"}, KEYS | {"colour", "shape"}),
+        ({"ProjectionExpression": "shape"}, {"shape"}),
+    ):
+        items = [set(item) for item in table.client.query(**local, **more)["Items"]]
+        assert items == [attributes], (
+            f"a local index of keys only must give {sorted(attributes)} for {more or 'a plain Query'}, it gave {items}"
+        )
+
+
+@claim("IX-04")
+def test_entries_with_one_index_key_are_all_there_in_order_and_once(here: RegionHandle) -> None:
+    """Items that share the key of an index are all found; with any Limit the pages hold each entry once, in order."""
+    table = indexed(here)
+    for number in range(ENTRIES):
+        put(table, f"sk {number}", "ann", number // 3)
+    numbers = [number // 3 for number in range(ENTRIES)]
+    until(lambda: len(entries(table, "ann")) == ENTRIES, seconds=CAUGHT_UP_SECONDS)
+    for limit in (1, 2, ENTRIES, ENTRIES + 1):
+        for forward, expected in ((True, numbers), (False, numbers[::-1])):
+            found = entries(table, "ann", Limit=limit, ScanIndexForward=forward)
+            order = [int(entry["n"]) for entry in found]
+            assert order == expected, (
+                f"{ENTRIES} items with the index keys {expected} are {order} in pages of {limit}"
+            )
+            names = sorted(entry["sk"] for entry in found)
+            assert names == [f"sk {number}" for number in range(ENTRIES)], (
+                f"pages of {limit} of an index show the items {names}"
+            )
+
+
+@claim("IX-05")
+def test_an_index_that_is_added_is_filled_with_what_is_there(here: RegionHandle) -> None:
+    """When it is ACTIVE it shows every item that was there and every write since; until then the table serves."""
+    table = here.new_table(sort_type="S")
+    for number in range(ENTRIES):
+        put(table, str(number), "ann", number)
+    with preparing():
+        table.client.update_table(
+            TableName=table.name,
+            AttributeDefinitions=typed("pk", "sk", "owner", "n"),
+            GlobalSecondaryIndexUpdates=[{"Create": index(BY_OWNER, "owner")}],
+        )
+    table.client.delete_item(TableName=table.name, Key={"pk": {"S": "p"}, "sk": {"S": "0"}})
+    table.client.put_item(
+        TableName=table.name,
+        Item={"pk": {"S": "p"}, "sk": {"S": "late"}, "owner": {"S": "ann"}, "n": {"N": "99"}},
+    )
+    active = here.patience.until(
+        "an index to be ACTIVE",
+        lambda: (index_state(table, BY_OWNER) or {}).get("IndexStatus") == "ACTIVE",
+        seconds=ADDING_SECONDS,
+    )
+    if not active:
+        raise Inconclusive(f"the index was not ACTIVE within {ADDING_SECONDS:.0f} seconds")
+    wanted = [*(str(number) for number in range(1, ENTRIES)), "late"]
+    comes_to_show(table, ann=wanted)
+    found = shown(table, "ann")
+    assert found == wanted, f"an index that was added to a table with the items {wanted} shows {found}"
+
+
+@claim("RS-04", "BK-07")
+def test_a_restore_brings_the_indexes_or_those_that_are_named(here: RegionHandle) -> None:
+    """Without an override a restored table has the indexes of the backup, filled; with one, only those named."""
+    kept, left_out = index(BY_OWNER, "owner"), index("left-out", "owner", "KEYS_ONLY")
+    table = indexed(here, kept, left_out, local=True)
+    put(table, "1", "ann", 1)
+    put(table, "2", "ann", 2)
+    arn = table.back_up()
+    put(table, "3", "ann", 3)
+    for override, wanted in (
+        ({}, {BY_OWNER, "left-out"}),
+        ({"GlobalSecondaryIndexOverride": [kept]}, {BY_OWNER}),
+    ):
+        restored = here.table(here.names.new("restored"))
+        here.client.restore_table_from_backup(BackupArn=arn, TargetTableName=restored.name, **override)
+        restored.wait_until_active()
+        described = restored.describe()
+        names = {one["IndexName"] for one in described.get("GlobalSecondaryIndexes", [])}
+        assert names == wanted, (
+            f"restored with {override or 'no override'}, the table has the indexes {names}"
+        )
+        local = [one["IndexName"] for one in described.get("LocalSecondaryIndexes", [])]
+        assert local == [BY_PLACE], f"a restored table has the local indexes {local}, not {BY_PLACE}"
+        comes_to_show(restored, ann=["1", "2"])
+        found = shown(restored, "ann")
+        assert found == ["1", "2"], f"the index of a restored table shows {found}, the backup has 1 and 2"
