@@ -299,6 +299,25 @@ def test_a_write_costs_in_every_index_that_it_changes(table: Indexed) -> None:
     assert answer["ConsumedCapacity"][0]["GlobalSecondaryIndexes"][OWNERS]["WriteCapacityUnits"] == 2.0
 
 
+def test_a_write_tells_the_size_of_its_collection_if_asked(table: Indexed) -> None:
+    """API Reference, ItemCollectionMetrics: for tables with local indexes, by each way of writing."""
+    asked: dict[str, Any] = {"ReturnItemCollectionMetrics": "SIZE"}
+    told = {"ItemCollectionKey": {"pk": {"S": "a"}}, "SizeEstimateRangeGB": [0.0, 1.0]}
+    item, key = table.item("a", "9", "ann", 9), table.item("a", "9")
+    single = {"TableName": TABLE, **asked}
+    assert table.call("PutItem", **single, Item=dict(item))["ItemCollectionMetrics"] == told
+    text: dict[str, Any] = {"UpdateExpression": "SET n = :n", "ExpressionAttributeValues": {":n": {"N": "8"}}}
+    assert table.call("UpdateItem", **single, Key=dict(key), **text)["ItemCollectionMetrics"] == told
+    assert table.call("DeleteItem", **single, Key=dict(key))["ItemCollectionMetrics"] == told
+    many = {TABLE: [{"PutRequest": {"Item": dict(item)}}, {"DeleteRequest": {"Key": table.item("a", "1")}}]}
+    answer = table.call("BatchWriteItem", **asked, RequestItems=many)
+    assert answer["ItemCollectionMetrics"] == {TABLE: [told]}
+    put = {"Put": {"TableName": TABLE, "Item": dict(item)}}
+    answer = table.call("TransactWriteItems", **asked, TransactItems=[put])
+    assert answer["ItemCollectionMetrics"] == {TABLE: [told]}
+    assert "ItemCollectionMetrics" not in table.call("PutItem", TableName=TABLE, Item=dict(item))
+
+
 def test_a_parallel_scan_shows_every_entry_once(table: Indexed) -> None:
     """The segments of a scan are those of the index, not of the table."""
     for name in (OWNERS, LOCAL):

@@ -201,6 +201,19 @@ def older_change_overtakes() -> AbstractContextManager[Any]:
     return patch.object(GlobalIndex, "_do", do)
 
 
+def older_version_taken() -> AbstractContextManager[Any]:
+    """What comes last stays, whatever its version."""
+
+    def receive(
+        self: PartitionedTable, key: bytes, item: bytes | None, size_bytes: int, version: Any
+    ) -> bool:
+        leading = self.groups.serving(key)
+        self.groups.write(leading, Entry(key, item, size_bytes, version, self.groups.now_milliseconds))
+        return True
+
+    return patch.object(PartitionedTable, "receive", receive)
+
+
 # By chance: in so many seeds, or fewer.
 BY_CHANCE: dict[Plant, int] = {
     moved_entry_left_behind: 2,
@@ -223,6 +236,9 @@ BY_A_TEST: dict[Plant, Callable[[], None]] = {
     ),
     told_before_it_is_committed: (
         zones_cases.test_what_a_leader_alone_has_is_in_no_index_and_when_it_is_lost_it_never_is
+    ),
+    older_version_taken: (
+        zones_cases.test_changes_come_to_the_same_in_whatever_order_and_however_often_they_are_told
     ),
     collections_cut: cases.test_a_partition_of_a_table_with_a_local_index_is_split_between_collections,
     backfill_with_a_gap: (

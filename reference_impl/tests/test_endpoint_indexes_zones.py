@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
+from unittest.mock import patch
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from indexes_by_hand import COLOURS, LOCAL, OWNERS, Indexed
 from zones_by_hand import ELECTED_SECONDS, HEALED_SECONDS, REGION, TABLE, A, B, C
 
+from ddbproof.model.kernel.versions import Version
+from ddbproof.reference_impl.cluster.global_index import Step
 from ddbproof.reference_impl.cluster.groups import TableGroups
+from ddbproof.reference_impl.cluster.index_entries import IndexEntry
 from ddbproof.reference_impl.control.topology import replayed, topology
 
 OWNED = {"#o": "owner"}
@@ -145,6 +152,39 @@ def test_a_frozen_clock_does_not_keep_a_healed_index_behind() -> None:
     table.fault("mend", REGION)
     table.clock.advance(ELECTED_SECONDS)
     assert [it["n"] for it in table.scan_index(OWNERS)] == ["1"]
+
+
+@given(
+    writes=st.lists(
+        st.tuples(st.sampled_from("12"), st.sampled_from(["ann", "bob", None, "deleted"])),
+        min_size=1,
+        max_size=8,
+    ),
+    chance=st.randoms(use_true_random=False),
+)
+@settings(max_examples=60, deadline=None)
+def test_changes_come_to_the_same_in_whatever_order_and_however_often_they_are_told(
+    writes: list[tuple[str, str | None]], chance: random.Random
+) -> None:
+    """PART-15: each deletes the entry before it and puts its own, and of two versions the newer stays."""
+    table = Indexed(partitions=1)
+    told: list[Step] = []
+    right = table.index_of(OWNERS)
+
+    def keep(key: bytes, version: Version, gone: bytes | None, entry: IndexEntry | None) -> None:
+        told.append(Step(0, version, gone, entry, backfill=False))
+
+    with patch.object(right, "_tell", keep):
+        for number, (sk, owner) in enumerate(writes):
+            if owner == "deleted":
+                table.delete_item("a", sk)
+            else:
+                table.put_item("a", sk, owner, number % 3)
+    told += chance.choices(told, k=3) if told else []
+    chance.shuffle(told)
+    for step in told:
+        right._do(step)
+    table.check_indexes()
 
 
 def test_an_index_is_split_while_it_is_fed() -> None:

@@ -20,10 +20,12 @@ from ddbproof.reference_impl.api.capacity import (
     write_units,
 )
 from ddbproof.reference_impl.api.index_definitions import check_item
+from ddbproof.reference_impl.api.item_collections import metrics_of_writes
 from ddbproof.reference_impl.api.items import checked_size, decode_item, encode_item, key_bytes
 from ddbproof.reference_impl.cluster.records import TableRecord
 from ddbproof.reference_impl.errors import UnavailableError, ValidationError
 from ddbproof.reference_impl.expressions import Bindings, compile_projection
+from ddbproof.reference_impl.values.attribute import Item
 from ddbproof.reference_impl.values.keys import encode_key, validate_item_key
 
 MOST_KEYS = 100
@@ -105,6 +107,7 @@ def batch_write_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
         _refuse_duplicates([key for key, _, _ in planned_writes])
     consumed: list[dict[str, Any]] = []
     unprocessed: dict[str, list[Any]] = {}
+    written: list[tuple[str, TableRecord, Item]] = []
     for (name, writes), (record, planned_writes) in zip(requests.items(), planned, strict=True):
         store = call.region.store(record.table_id)
         units = 0.0
@@ -117,12 +120,18 @@ def batch_write_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
                 continue
             units += write_units(0 if old is None else old.size_bytes, size_bytes)
             if record.indexes:
+                request = write.get("PutRequest") or write["DeleteRequest"]
+                written.append((name, record, request.get("Item") or request["Key"]))
                 for index, more in index_write_units(call, record, key, old, item).items():
                     index_units[index] = index_units.get(index, 0.0) + more
         consumed += _consumed(record, parameters, units, index_units)
     if 0 < sum(map(len, unprocessed.values())) == sum(map(len, requests.values())):
         raise UnavailableError("no write of the batch was acknowledged")
-    return {"UnprocessedItems": unprocessed, **({"ConsumedCapacity": consumed} if consumed else {})}
+    return {
+        "UnprocessedItems": unprocessed,
+        **metrics_of_writes(call, parameters, written),
+        **({"ConsumedCapacity": consumed} if consumed else {}),
+    }
 
 
 def _prepare_write(record: TableRecord, write: dict[str, Any]) -> tuple[bytes, bytes | None, int]:

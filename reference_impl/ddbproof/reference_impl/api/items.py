@@ -20,6 +20,7 @@ from ddbproof.reference_impl.api.capacity import (
     write_units,
 )
 from ddbproof.reference_impl.api.index_definitions import check_item, check_updated_item
+from ddbproof.reference_impl.api.item_collections import metrics_of_write
 from ddbproof.reference_impl.cluster.records import TableRecord
 from ddbproof.reference_impl.errors import CallerError, ValidationError
 from ddbproof.reference_impl.expressions import (
@@ -124,6 +125,9 @@ def _replace(
     old = call.region.store(record.table_id).write(key, item, size_bytes)
     if record.indexes:
         answer = consumed_by_write(call, record, parameters, key, old, (item, size_bytes))
+        answer |= metrics_of_write(
+            call, record, parameters, parameters["Key"] if item is None else parameters["Item"]
+        )
     else:
         answer = consumed_capacity(record, parameters, write_units(_size(old), size_bytes))
     if parameters.get("ReturnValues") == "ALL_OLD" and old is not None:
@@ -151,6 +155,7 @@ def update_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     call.region.store(record.table_id).write(key, encoded, size_bytes)
     if record.indexes:
         answer = consumed_by_write(call, record, parameters, key, old_image, (encoded, size_bytes))
+        answer |= metrics_of_write(call, record, parameters, parameters["Key"])
     else:
         answer = consumed_capacity(record, parameters, write_units(_size(old_image), size_bytes))
     attributes: Any = None

@@ -33,6 +33,7 @@ from ddbproof.reference_impl.api.capacity import (
     write_units,
 )
 from ddbproof.reference_impl.api.index_definitions import check_item, check_updated_item
+from ddbproof.reference_impl.api.item_collections import metrics_of_writes
 from ddbproof.reference_impl.api.items import (
     check_condition,
     checked_size,
@@ -145,7 +146,19 @@ def transact_write_items(call: Call, parameters: dict[str, Any]) -> dict[str, An
             call.account, token, FinishedTransaction(digest, reads, call.now_milliseconds)
         )
     writes = _units(tables, [write_units(change.old_bytes, change.size_bytes) for change in changes])
-    return _consumed(writes, parameters, "WriteCapacityUnits", _index_units(tables, changes))
+    written = [
+        (
+            action.parameters["TableName"],
+            place.record,
+            action.parameters.get("Item") or action.parameters["Key"],
+        )
+        for action, place in zip(actions, places, strict=True)
+        if action.kind != "ConditionCheck"
+    ]
+    return {
+        **_consumed(writes, parameters, "WriteCapacityUnits", _index_units(tables, changes)),
+        **metrics_of_writes(call, parameters, written),
+    }
 
 
 def _write_action(entry: dict[str, Any]) -> _Action:

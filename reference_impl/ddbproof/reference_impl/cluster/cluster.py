@@ -25,6 +25,7 @@ from ddbproof.reference_impl.cluster.network import Network
 from ddbproof.reference_impl.cluster.records import BackupRecord, IndexRecord, Replica, TableRecord
 from ddbproof.reference_impl.cluster.region import Region
 from ddbproof.reference_impl.cluster.scheduler import Scheduler
+from ddbproof.reference_impl.errors import UnavailableError
 from ddbproof.reference_impl.options import EndpointOptions
 from ddbproof.reference_impl.storage.log import Entry
 
@@ -216,11 +217,20 @@ class Cluster:
     ) -> TableRecord:
         """Add a global index to a table, and to its replicas in other Regions (GT-11); returns the table's new record.
 
-        `changes` are those of the record that go with it. Each Region has an index of its own.
+        `changes` are those of the record that go with it. Each Region has an index of its own. Raises UnavailableError
+        if one of them cannot make it, and then none has it.
         """
+        done: list[tuple[Region, str]] = []
         for other, member in self._all_members(region, record):
-            other.add_index(member.table_id, index)
-            other.change_table(member.table_id, **changes)
+            try:
+                other.add_index(member.table_id, index)
+            except UnavailableError:
+                for one, table_id in done:
+                    one.remove_index(table_id, index.name)
+                raise
+            done.append((other, member.table_id))
+        for other, table_id in done:
+            other.change_table(table_id, **changes)
         return self._present(region, record)
 
     def change_index(
