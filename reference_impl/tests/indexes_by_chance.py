@@ -42,6 +42,7 @@ def steps(chance: random.Random) -> list[tuple[str, Callable[[], tuple[Any, ...]
             ),
         ),
         ("crash", lambda: (chance.choice(NODES), chance.choice(["kept", "torn"]))),
+        ("lose_disk", lambda: (chance.choice(NODES),)),
         ("break_node", lambda: (chance.choice(NODES), chance.choice(["start", "fill_disk", "mend_disk"]))),
         ("slow_disk", lambda: (chance.choice(NODES), chance.randint(1, 2_000))),
         ("cut", lambda: (chance.choice(ZONE_NAMES), chance.choice(ZONE_NAMES))),
@@ -66,7 +67,9 @@ def run(seed: int, count: int = 60) -> None:
     possible = steps(chance)
     for _ in range(count):
         name, arguments = chance.choice(possible)
-        getattr(machine, name)(*arguments())
+        given = arguments()
+        if name != "lose_disk" or machine.zones.settled:
+            getattr(machine, name)(*given)
     machine.teardown()
 
 

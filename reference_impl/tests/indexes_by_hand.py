@@ -115,6 +115,16 @@ class Indexed(Zones):
         groups.attend(self.clock.now_milliseconds())
         return groups
 
+    @property
+    def settled(self) -> bool:
+        """Also the groups of the indexes."""
+        here = self.endpoint.cluster.regions[REGION]
+        record = here.find_table(ACCOUNT, TABLE)
+        assert record is not None
+        return super().settled and all(
+            self.index_groups(name).settled for name in here.indexes(record.table_id).stored
+        )
+
     def describe(self, name: str, table: str = TABLE, region: str = REGION) -> dict[str, Any] | None:
         """The description of an index; None if there is none of that name."""
         described = self.call("DescribeTable", region, TableName=table)["Table"]

@@ -3,7 +3,8 @@
 Of each item the machine knows everything that was ever written, and nothing that an index shows may be anything else
 (an entry with the owner of one version and the number of another, for example). Every number is written once. A local
 index, read strongly, shows at any time what its table shows. At the end everything is mended; then each index, those
-that were added meanwhile included, has to be equal to the projection of the table, in another Region as well.
+that were added meanwhile included, has to be equal to the projection of the table, in another Region and in a
+restored table as well.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from indexes_by_hand import COLOURS, LOCAL, OWNERS, Indexed, index
 from zones_by_hand import OTHER, REGION, TABLE
 
@@ -158,6 +159,13 @@ class IndexMachine(RuleBasedStateMachine):
     def crash(self, node: str, disk: str) -> None:
         self.zones.fault("crash", node, disk=disk)
 
+    @precondition(lambda self: self.zones.settled)
+    @rule(node=nodes)
+    def lose_disk(self, node: str) -> None:
+        """One at a time: two lost disks of a partition are more than three replicas are for."""
+        self.zones.fault("crash", node, disk="lost")
+        self.zones.mend()
+
     @rule(node=nodes, fault=st.sampled_from(["start", "fill_disk", "mend_disk"]))
     def break_node(self, node: str, fault: str) -> None:
         self.zones.fault(fault, node)
@@ -211,6 +219,12 @@ class IndexMachine(RuleBasedStateMachine):
                 assert zones.scan_index(ADDED, region=region) == expected
                 assert added["ItemCount"] == len(expected)
         assert zones.scan_table(region=REGION) == zones.scan_table(region=OTHER)
+        arn = zones.call("CreateBackup", TableName=TABLE, BackupName="last")["BackupDetails"]["BackupArn"]
+        zones.wait(1)
+        zones.call("RestoreTableFromBackup", BackupArn=arn, TargetTableName="restored")
+        zones.wait(4)
+        zones.check_indexes(table="restored")
+        assert zones.scan_table(table="restored") == zones.scan_table()
         assert replayed(zones.endpoint.cluster)["problems"] == []
 
 
