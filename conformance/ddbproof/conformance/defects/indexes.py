@@ -180,6 +180,20 @@ class IndexesProjectAll(Defect):
         return call.with_parameters(GlobalSecondaryIndexes=[{**index, **everything} for index in indexes])
 
 
+class LocalIndexFetchesNothing(Defect):
+    """A local index answers with what it projects, whatever is asked of it."""
+
+    name = "local-index-fetches-nothing"
+    sentence = "Select=ALL_ATTRIBUTES on a local secondary index gives only what is projected"
+    claims = ("IX-06",)
+
+    def request(self, call: Call) -> Call | Answer:
+        """Take the wish away; what is read strongly is local."""
+        if reads_index(call) and call.parameter("ConsistentRead"):
+            return call.with_parameters(Select=None)
+        return call
+
+
 class IndexKeysUnique(ReadsIndexes):
     """Of several items with one index key only the first is found."""
 
@@ -273,6 +287,7 @@ DEFECTS: tuple[type[Defect], ...] = (
     IndexMixesVersions,
     IndexKeepsEntries,
     IndexesProjectAll,
+    LocalIndexFetchesNothing,
     IndexKeysUnique,
     IndexPagesSkipEquals,
     IndexNotFilled,

@@ -239,7 +239,7 @@ def test_an_entry_comes_moves_and_goes_with_the_key_of_its_index(here: RegionHan
 
 @claim("IX-03")
 def test_an_index_holds_what_its_projection_says(here: RegionHandle) -> None:
-    """KEYS_ONLY, INCLUDE and ALL each give their attributes; only a local index gives more, from the table."""
+    """KEYS_ONLY, INCLUDE and ALL each give their attributes, and no request gets others from a global index."""
     projections = {
         "keys-only": (("KEYS_ONLY", ()), KEYS),
         "included": (("INCLUDE", ("colour",)), KEYS | {"colour"}),
@@ -248,7 +248,7 @@ def test_an_index_holds_what_its_projection_says(here: RegionHandle) -> None:
     definitions = [
         index(name, "owner", kind, others=others) for name, ((kind, others), _) in projections.items()
     ]
-    table = indexed(here, *definitions, local=True)
+    table = indexed(here, *definitions)
     put(table, "1", "ann", 1, colour="red", shape="round")
     for name, (_, wanted) in projections.items():
         found = comes_to([wanted], attributes_of, table, name)
@@ -263,6 +263,13 @@ def test_an_index_holds_what_its_projection_says(here: RegionHandle) -> None:
             assert all(set(entry) <= KEYS for entry in found_items), (
                 f"a global index that projects keys only gave {found_items} for {more}"
             )
+
+
+@claim("IX-06")
+def test_a_local_index_fetches_what_it_does_not_project(here: RegionHandle) -> None:
+    """A Query of a local index of keys only gives its keys, and all of the item or other attributes if asked for them."""
+    table = indexed(here, local=True)
+    put(table, "1", "ann", 1, colour="red", shape="round")
     local = {
         "TableName": table.name,
         "IndexName": BY_PLACE,
