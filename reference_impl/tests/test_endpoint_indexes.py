@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from indexes_by_hand import COLOURS, LOCAL, OWNERS, Indexed, attribute, in_order, index, keys
 from zones_by_hand import ACCOUNT, OTHER, REGION, TABLE
 
-from ddbproof.reference_impl.errors import ConfigurationError, ServiceError
+from ddbproof.reference_impl.cluster.groups import TableGroups
+from ddbproof.reference_impl.errors import ConfigurationError, ServiceError, UnavailableError
 from ddbproof.reference_impl.values.keys import collection_of
 
 OWNED = {"#o": "owner"}
@@ -531,6 +533,31 @@ def test_every_replica_of_a_global_table_has_the_same_indexes_and_fills_its_own(
     )
     table.wait(1)
     assert table.describe("added", region=OTHER) is None
+
+
+def test_an_index_is_in_all_regions_of_a_global_table_or_in_none() -> None:
+    """GT-11: where one of them cannot make it, the others do not keep it, nor the table's definition of its keys."""
+    table = filled()
+    table.call("UpdateTable", TableName=TABLE, ReplicaUpdates=[{"Create": {"RegionName": OTHER}}])
+    table.wait(2)
+    right = TableGroups._found
+
+    def found(self: TableGroups, partitions: int) -> None:
+        if self.fleet.zones[0].startswith(OTHER):
+            raise UnavailableError("no leader")
+        right(self, partitions)
+
+    definition = index("added", "colour", projection="KEYS_ONLY")
+    with patch.object(TableGroups, "_found", found), pytest.raises(UnavailableError):
+        add(table, definition, attribute("colour", "S"))
+    table.wait(1)
+    for region in (REGION, OTHER):
+        assert table.describe("added", region=region) is None
+        described = table.call("DescribeTable", region, TableName=TABLE)["Table"]
+        assert {it["AttributeName"] for it in described["AttributeDefinitions"]} == {"pk", "sk", "owner", "n"}
+    add(table, definition, attribute("colour", "S"))
+    table.wait(1)
+    assert len(table.scan_index("added", region=OTHER)) == 5
 
 
 def test_a_backup_lists_its_indexes_and_a_restore_brings_them_or_a_part(table: Indexed) -> None:
