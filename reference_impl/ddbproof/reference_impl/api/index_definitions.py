@@ -253,4 +253,13 @@ def check_updated_item(record: TableRecord, old: Item | None, new: Item) -> None
     """The same for what an update has changed: the index may be younger than what is wrong in the item."""
     before = old or {}
     changed = {name: value for name, value in new.items() if before.get(name) != value}
+    for index in record.indexes:
+        for name, kind in index.key_schema.types:
+            if changed.get(name, {}).get(kind) == "":
+                word = "string" if kind == "S" else "binary"
+                raise ValidationError(
+                    "One or more parameter values are not valid. The update expression attempted to update a "
+                    "secondary index key to a value that is not supported. The AttributeValue for a key "
+                    f"attribute cannot contain an empty {word} value."
+                )
     check_item(record, changed)
