@@ -201,5 +201,5 @@ def test_an_index_holds_only_items_with_its_whole_key() -> None:
         ValidationError, match="Type mismatch for Index Key age Expected: N Actual: S IndexName: by-city"
     ):
         validate_index_key(index, {"age": {"S": "1"}}, "by-city")
-    with pytest.raises(ValidationError, match=r"empty string value\. Key: city"):
+    with pytest.raises(ValidationError, match=r"empty string value\. IndexName: by-city, IndexKey: city"):
         validate_index_key(index, {"city": {"S": ""}}, "by-city")

@@ -237,7 +237,8 @@ def _judge(wanted: _Wanted) -> int:
         if wanted.options.get("lag") == "legal":
             seen = _stale_reads([opened, *copies])
             console.print(
-                f"stale answers: {seen['eventual']:,} eventual reads, {seen['replica']:,} replica reads"
+                f"stale answers: {seen['eventual']:,} eventual reads, {seen['replica']:,} replica reads, "
+                f"{seen['index']:,} index reads"
             )
         _conclude(console, outcome)
     return outcome.exit_code

@@ -31,6 +31,7 @@ def faults(
     delay: str | None = None,
     region: str | None = None,
     partition: int | None = None,
+    index: str | None = None,
     record: Annotated[bool, _FLAG] = False,
     replay: Annotated[bool, _FLAG] = False,
     url: str = "http://127.0.0.1:8000",
@@ -46,7 +47,7 @@ def faults(
         fill-disk, slow-disk (--milliseconds), mend-disk, jump-clock (--milliseconds)   a node
         isolate, heal                                 a Region, from the other Regions
         messages (--lost, --doubled, --delay), mend   a Region, within
-        step-down, split (--region, --partition)      a table
+        step-down, split (--region, --partition, --index)   a table
 
     Exit codes: 0 done, 1 the replay found a step that was not proved, 2 usage, 3 no endpoint there.
 
@@ -68,6 +69,8 @@ def faults(
         The Region of the table; the first otherwise.
     partition
         Which of the table's partitions, from 0 on.
+    index
+        A global secondary index of the table: its partition, not one of the table's own.
     record
         Show every fault so far.
     replay
@@ -92,6 +95,7 @@ def faults(
             "delay_milliseconds": None if delay is None else _bounds(delay),
             "region": region,
             "partition": partition,
+            "index": index,
         }
         given = {name: value for name, value in settings.items() if value is not None}
         ask(url, token, "faults", {fault.replace("-", "_"): where, **given})

@@ -7,21 +7,31 @@ leader or no quorum just now, and UnprocessedKeys what would make the answer lar
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from ddbproof.reference_impl.api.call import Call, refuse_unbuilt, usable_table
-from ddbproof.reference_impl.api.capacity import consumed_capacity, read_units, write_units
+from ddbproof.reference_impl.api.capacity import (
+    consumed_with_indexes,
+    index_write_units,
+    read_units,
+    write_units,
+)
+from ddbproof.reference_impl.api.index_definitions import check_item
+from ddbproof.reference_impl.api.item_collections import metrics_of_writes
 from ddbproof.reference_impl.api.items import checked_size, decode_item, encode_item, key_bytes
 from ddbproof.reference_impl.cluster.records import TableRecord
 from ddbproof.reference_impl.errors import TransactionConflictError, UnavailableError, ValidationError
 from ddbproof.reference_impl.expressions import Bindings, compile_projection
+from ddbproof.reference_impl.values.attribute import Item
 from ddbproof.reference_impl.values.keys import encode_key, validate_item_key
 
 MOST_KEYS = 100
 MOST_WRITES = 25
 ANSWER_BYTES = 16 * 1024 * 1024
+_NONE: Mapping[str, float] = {}
 
 
 def batch_get_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -97,9 +107,11 @@ def batch_write_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
         _refuse_duplicates([key for key, _, _ in planned_writes])
     consumed: list[dict[str, Any]] = []
     unprocessed: dict[str, list[Any]] = {}
+    written: list[tuple[str, TableRecord, Item]] = []
     for (name, writes), (record, planned_writes) in zip(requests.items(), planned, strict=True):
         store = call.region.store(record.table_id)
         units = 0.0
+        index_units: dict[str, float] = {}
         for write, (key, item, size_bytes) in zip(writes, planned_writes, strict=True):
             try:
                 old = store.write(key, item, size_bytes)
@@ -107,10 +119,19 @@ def batch_write_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
                 unprocessed.setdefault(name, []).append(write)
                 continue
             units += write_units(0 if old is None else old.size_bytes, size_bytes)
-        consumed += _consumed(record, parameters, units)
+            if record.indexes:
+                request = write.get("PutRequest") or write["DeleteRequest"]
+                written.append((name, record, request.get("Item") or request["Key"]))
+                for index, more in index_write_units(call, record, key, old, item).items():
+                    index_units[index] = index_units.get(index, 0.0) + more
+        consumed += _consumed(record, parameters, units, index_units)
     if 0 < sum(map(len, unprocessed.values())) == sum(map(len, requests.values())):
         raise UnavailableError("no write of the batch was acknowledged")
-    return {"UnprocessedItems": unprocessed, **({"ConsumedCapacity": consumed} if consumed else {})}
+    return {
+        "UnprocessedItems": unprocessed,
+        **metrics_of_writes(call, parameters, written),
+        **({"ConsumedCapacity": consumed} if consumed else {}),
+    }
 
 
 def _prepare_write(record: TableRecord, write: dict[str, Any]) -> tuple[bytes, bytes | None, int]:
@@ -126,6 +147,8 @@ def _prepare_write(record: TableRecord, write: dict[str, Any]) -> tuple[bytes, b
         item = put["Item"]
         size_bytes = checked_size(item)
         validate_item_key(record.key_schema, item)
+        if record.indexes:
+            check_item(record, item)
         return encode_key(record.key_schema, item), encode_item(item), size_bytes
     assert delete is not None
     return key_bytes(record.key_schema, delete["Key"]), None, 0
@@ -136,6 +159,8 @@ def _refuse_duplicates(keys: list[bytes]) -> None:
         raise ValidationError("Provided list of item keys contains duplicates")
 
 
-def _consumed(record: TableRecord, parameters: dict[str, Any], units: float) -> list[dict[str, Any]]:
-    found = consumed_capacity(record, parameters, units)
+def _consumed(
+    record: TableRecord, parameters: dict[str, Any], units: float, index_units: Mapping[str, float] = _NONE
+) -> list[dict[str, Any]]:
+    found = consumed_with_indexes(record, parameters, units, index_units)
     return [found["ConsumedCapacity"]] if found else []

@@ -1,15 +1,22 @@
 """Capacity: the billing mode of a table, and what a request consumes.
 
 Claims: RC-09 (a strongly consistent read unit is 4 KB, an eventually consistent one costs half, a write
-unit is 1 KB), RS-04 (a restore may override the capacity). Nothing is throttled here yet.
+unit is 1 KB), RS-04 (a restore may override the capacity). A write costs in every index that it changes (Developer Guide,
+"Provisioned throughput considerations for Global Secondary Indexes"). Nothing is throttled here yet.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
+from ddbproof.reference_impl.api.call import Call
 from ddbproof.reference_impl.cluster.records import TableRecord
 from ddbproof.reference_impl.errors import ValidationError
+from ddbproof.reference_impl.storage.items import Image
+
+Stored: TypeAlias = tuple[bytes | None, int]
+"""An item as stored (None: none), and its size in bytes."""
 
 _INVALID = "One or more parameter values were invalid: "
 _READ_UNIT_BYTES = 4096
@@ -70,3 +77,47 @@ def consumed_capacity(record: TableRecord, parameters: dict[str, Any], units: fl
     if asked == "INDEXES":
         consumed["Table"] = {"CapacityUnits": units}
     return {"ConsumedCapacity": consumed}
+
+
+def consumed_with_indexes(
+    record: TableRecord, parameters: dict[str, Any], units: float, index_units: Mapping[str, float]
+) -> dict[str, Any]:
+    """The same where indexes take part: `units` of the table itself, and those of each index by its name."""
+    answer = consumed_capacity(record, parameters, units + sum(index_units.values()))
+    if answer and parameters["ReturnConsumedCapacity"] == "INDEXES":
+        consumed = answer["ConsumedCapacity"]
+        consumed["Table"] = {"CapacityUnits": units}
+        for index in record.indexes:
+            if index.name in index_units:
+                kind = "LocalSecondaryIndexes" if index.local else "GlobalSecondaryIndexes"
+                consumed.setdefault(kind, {})[index.name] = {"CapacityUnits": index_units[index.name]}
+    return answer
+
+
+def consumed_by_write(
+    call: Call, record: TableRecord, parameters: dict[str, Any], key: bytes, old: Image | None, new: Stored
+) -> dict[str, Any]:
+    """The ConsumedCapacity of writing an item of a table with indexes; `new` is the item and its size in bytes."""
+    if parameters.get("ReturnConsumedCapacity", "NONE") == "NONE":
+        return {}
+    units = write_units(0 if old is None else old.size_bytes, new[1])
+    return consumed_with_indexes(record, parameters, units, index_write_units(call, record, key, old, new[0]))
+
+
+def index_write_units(
+    call: Call, record: TableRecord, key: bytes, old: Image | None, new: bytes | None
+) -> dict[str, float]:
+    """What a write costs in each index that it changes: an entry that moves is deleted and put."""
+    found: dict[str, float] = {}
+    for name, index in call.region.indexes(record.table_id).by_name.items():
+        before = None if old is None else index.projection.entry_of(key, old.item)
+        after = None if new is None else index.projection.entry_of(key, new)
+        if before == after:
+            continue
+        if before is not None and after is not None and before.key == after.key:
+            found[name] = write_units(before.size_bytes, after.size_bytes)
+        else:
+            found[name] = sum(
+                write_units(0, entry.size_bytes) for entry in (before, after) if entry is not None
+            )
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ddbproof.reference_impl.api.call import Call
+from ddbproof.reference_impl.api.index_descriptions import backed_up_indexes, index_members
 from ddbproof.reference_impl.api.streams import stream_members
 from ddbproof.reference_impl.api.time_to_live import time_to_live_description
 from ddbproof.reference_impl.cluster.records import BackupRecord, TableRecord
@@ -49,6 +50,7 @@ def table_description(call: Call, record: TableRecord, *, status: str | None = N
         "WarmThroughput": {**warm_throughput(record), "Status": "ACTIVE"},
         "DeletionProtectionEnabled": record.deletion_protection,
         **stream_members(record),
+        **index_members(call, record, table_status=shown),
     }
     if record.billing_mode == "PAY_PER_REQUEST":
         changed = record.billing_changed_at_milliseconds or record.created_at_milliseconds
@@ -134,8 +136,8 @@ def backup_description(call: Call, backup: BackupRecord, *, status: str | None =
 
 
 def _feature_details(table: TableRecord, now_milliseconds: int) -> dict[str, Any]:
-    """SourceTableFeatureDetails: settings that a backup records and a restore does not bring back (BK-07)."""
-    details: dict[str, Any] = {}
+    """SourceTableFeatureDetails: indexes, and settings that a restore does not bring back (BK-07)."""
+    details = backed_up_indexes(table)
     if table.stream_view_type is not None:
         details["StreamDescription"] = {"StreamEnabled": True, "StreamViewType": table.stream_view_type}
     if table.time_to_live is not None:

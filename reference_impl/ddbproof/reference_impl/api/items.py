@@ -13,7 +13,14 @@ from typing import Any
 import msgspec
 
 from ddbproof.reference_impl.api.call import Call, refuse_unbuilt, usable_table
-from ddbproof.reference_impl.api.capacity import consumed_capacity, read_units, write_units
+from ddbproof.reference_impl.api.capacity import (
+    consumed_by_write,
+    consumed_capacity,
+    read_units,
+    write_units,
+)
+from ddbproof.reference_impl.api.index_definitions import check_item, check_updated_item
+from ddbproof.reference_impl.api.item_collections import metrics_of_write
 from ddbproof.reference_impl.cluster.records import TableRecord
 from ddbproof.reference_impl.errors import CallerError, ValidationError
 from ddbproof.reference_impl.expressions import (
@@ -80,6 +87,8 @@ def put_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     size_bytes = checked_size(item)
     record = usable_table(call, parameters["TableName"])
     validate_item_key(record.key_schema, item)
+    if record.indexes:
+        check_item(record, item)
     key = encode_key(record.key_schema, item)
     if condition is not None:
         check_condition(call, record, key, condition, bindings, parameters)
@@ -114,7 +123,13 @@ def _replace(
 ) -> dict[str, Any]:
     """Write the whole item, or delete it, and answer."""
     old = call.region.store(record.table_id).write(key, item, size_bytes)
-    answer = consumed_capacity(record, parameters, write_units(_size(old), size_bytes))
+    if record.indexes:
+        answer = consumed_by_write(call, record, parameters, key, old, (item, size_bytes))
+        answer |= metrics_of_write(
+            call, record, parameters, parameters["Key"] if item is None else parameters["Item"]
+        )
+    else:
+        answer = consumed_capacity(record, parameters, write_units(_size(old), size_bytes))
     if parameters.get("ReturnValues") == "ALL_OLD" and old is not None:
         answer["Attributes"] = msgspec.Raw(old.item)
     return answer
@@ -134,9 +149,15 @@ def update_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     old_image = check_condition(call, record, key, condition, bindings, parameters)
     old = None if old_image is None else decode_item(old_image)
     new, size_bytes, result = updated_item(schema, parameters["Key"], old, update, bindings)
+    if record.indexes:
+        check_updated_item(record, old, new)
     encoded = encode_item(new)
     call.region.store(record.table_id).write(key, encoded, size_bytes)
-    answer = consumed_capacity(record, parameters, write_units(_size(old_image), size_bytes))
+    if record.indexes:
+        answer = consumed_by_write(call, record, parameters, key, old_image, (encoded, size_bytes))
+        answer |= metrics_of_write(call, record, parameters, parameters["Key"])
+    else:
+        answer = consumed_capacity(record, parameters, write_units(_size(old_image), size_bytes))
     attributes: Any = None
     match parameters.get("ReturnValues", "NONE"):
         case "ALL_OLD":

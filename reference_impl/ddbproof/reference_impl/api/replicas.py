@@ -21,6 +21,7 @@ _SYNCHRONISED_SETTINGS = (
     "write_capacity_units",
     "billing_changed_at_milliseconds",
     "table_class",
+    "indexes",
 )
 
 

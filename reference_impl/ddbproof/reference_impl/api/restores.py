@@ -1,6 +1,6 @@
 """Restores: RestoreTableFromBackup and RestoreTableToPointInTime.
 
-Claims: RS-01 and PI-13 (always a new table), RS-02 (CREATING, RestoreSummary), RS-04 (overrides), RS-05
+Claims: RS-01 and PI-13 (always a new table), RS-02 (CREATING, RestoreSummary), RS-04 (overrides; indexes may be left out, not added), RS-05
 (what is not carried over), RS-06 (capacity as in the backup, class STANDARD), RS-09 (the item set), RS-10
 (never a member of a global table), PI-11 and PI-12 (the instant), PI-14, PI-16, PI-18 and PI-19 (from
 another Region, with an encryption override), PI-24 (from the archive, never from the live table).
@@ -25,6 +25,7 @@ from ddbproof.reference_impl.api.call import (
 )
 from ddbproof.reference_impl.api.capacity import restored_capacity
 from ddbproof.reference_impl.api.describe import table_description
+from ddbproof.reference_impl.api.index_definitions import restored_indexes
 from ddbproof.reference_impl.api.recovery import restore_lag_milliseconds
 from ddbproof.reference_impl.cluster.records import RestoreOrigin, TableRecord
 from ddbproof.reference_impl.cluster.region import Region
@@ -139,9 +140,6 @@ def _check_overrides(operation: str, parameters: dict[str, Any]) -> None:
     refuse_unbuilt(operation, parameters, ("OnDemandThroughputOverride",))
     if parameters.get("SSESpecificationOverride", {}).get("Enabled"):
         raise NotBuiltError(f"{operation} with an SSESpecificationOverride that is enabled")
-    for member in ("GlobalSecondaryIndexOverride", "LocalSecondaryIndexOverride"):
-        if parameters.get(member):
-            raise ValidationError(f"{member} names an index that the source does not have")
 
 
 def _check_target(call: Call, name: str) -> None:
@@ -159,18 +157,22 @@ def _restore(
 ) -> dict[str, Any]:
     now = call.now_milliseconds
     name = parameters["TargetTableName"]
+    active_at = now + call.cluster.create_delay_milliseconds
+    capacity = restored_capacity(source, parameters)
+    indexes = restored_indexes(source, parameters, capacity["billing_mode"], active_at)
     record = TableRecord(
         table_id=call.cluster.new_id(),
         name=name,
         arn=table_arn(call.region.name, call.account, name),
         key_schema=source.key_schema,
-        attribute_definitions=source.attribute_definitions,
+        attribute_definitions=source.definitions_used_by(indexes),
         key_elements=source.key_elements,
         created_at_milliseconds=now,
-        active_at_milliseconds=now + call.cluster.create_delay_milliseconds,
+        active_at_milliseconds=active_at,
         table_class=source.table_class,
         origin=origin,
-        **restored_capacity(source, parameters),
+        indexes=indexes,
+        **capacity,
     )
     call.region.add_table(call.account, record)
     _fill(call, record, state)

@@ -3,8 +3,8 @@
 Claims: CTL-01 (states), CTL-03 (deletion protection), CTL-06 to CTL-12 (names, keys, lists, capacity), CA-05
 (warm throughput is not lowered), PART-13 (only keys are typed), BK-16 (the SYSTEM backup of a deleted table
 with point-in-time recovery). Replica changes of UpdateTable are in `replicas`.
-StreamSpecification is in `streams`.
-Not built and refused by name: indexes, encryption settings, rises of warm throughput,
+StreamSpecification is in `streams`, indexes are in `index_definitions` and `index_updates`.
+Not built and refused by name: encryption settings, rises of warm throughput,
 on-demand limits, resource policies, tables that join a global table of another account.
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from ddbproof.model.kernel.recovery import leaves_system_backup
-from ddbproof.reference_impl.api import replicas, streams
+from ddbproof.reference_impl.api import index_updates, replicas, streams
 from ddbproof.reference_impl.api.backups import keep_system_backup
 from ddbproof.reference_impl.api.call import (
     Call,
@@ -25,6 +25,7 @@ from ddbproof.reference_impl.api.call import (
 )
 from ddbproof.reference_impl.api.capacity import capacity_of
 from ddbproof.reference_impl.api.describe import table_description, warm_throughput
+from ddbproof.reference_impl.api.index_definitions import check_all_used, indexes_of, key_schema_of
 from ddbproof.reference_impl.api.tags import tags_of
 from ddbproof.reference_impl.cluster.records import TableRecord
 from ddbproof.reference_impl.errors import CallerError, NotBuiltError, ValidationError
@@ -32,8 +33,6 @@ from ddbproof.reference_impl.values.keys import KeySchema
 
 _INVALID = "One or more parameter values were invalid: "
 _UNBUILT_AT_CREATION = (
-    "LocalSecondaryIndexes",
-    "GlobalSecondaryIndexes",
     "WarmThroughput",
     "ResourcePolicy",
     "OnDemandThroughput",
@@ -41,7 +40,6 @@ _UNBUILT_AT_CREATION = (
     "GlobalTableSettingsReplicationMode",
 )
 _UNBUILT_IN_UPDATE = (
-    "GlobalSecondaryIndexUpdates",
     "OnDemandThroughput",
     "GlobalTableWitnessUpdates",
     "GlobalTableSettingsReplicationMode",
@@ -58,9 +56,11 @@ def create_table(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     view_type = streams.wanted_view_type(parameters.get("StreamSpecification"))
     key_schema = _key_schema(parameters)
     tags = tags_of(parameters.get("Tags", []))
-    capacity = capacity_of(
-        parameters.get("BillingMode", "PROVISIONED"), parameters.get("ProvisionedThroughput")
-    )
+    billing_mode = parameters.get("BillingMode", "PROVISIONED")
+    capacity = capacity_of(billing_mode, parameters.get("ProvisionedThroughput"))
+    active_at = call.now_milliseconds + call.cluster.create_delay_milliseconds
+    indexes = indexes_of(parameters, key_schema, billing_mode=billing_mode, active_at_milliseconds=active_at)
+    check_all_used(parameters["AttributeDefinitions"], key_schema, indexes)
     if call.region.find_table(call.account, name) is not None:
         raise CallerError("ResourceInUseException", f"Table already exists: {name}")
     now = call.now_milliseconds
@@ -72,8 +72,9 @@ def create_table(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
         attribute_definitions=tuple(parameters["AttributeDefinitions"]),
         key_elements=tuple(parameters["KeySchema"]),
         created_at_milliseconds=now,
-        active_at_milliseconds=now + call.cluster.create_delay_milliseconds,
+        active_at_milliseconds=active_at,
         table_class=parameters.get("TableClass", "STANDARD"),
+        indexes=indexes,
         deletion_protection=parameters.get("DeletionProtectionEnabled", False),
         tags=tags,
         **capacity,
@@ -104,7 +105,7 @@ def list_tables(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def update_table(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
-    """UpdateTable: capacity, table class, deletion protection, stream, replicas."""
+    """UpdateTable: capacity, table class, deletion protection, stream, global indexes, replicas."""
     refuse_unbuilt("UpdateTable", parameters, _UNBUILT_IN_UPDATE)
     _refuse_switched_on("UpdateTable", parameters)
     record = existing_table(call, parameters["TableName"])
@@ -112,9 +113,10 @@ def update_table(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     _refuse_warm_throughput(record, parameters)
     _check_changeable(call, record)
     changes = _setting_changes(call, record, parameters)
+    indexes = index_updates.check_updates(call, record, parameters)
     replica_updates = parameters.get("ReplicaUpdates")
     stream = parameters.get("StreamSpecification")
-    if not changes and not replica_updates and stream is None:
+    if not changes and not replica_updates and not indexes and stream is None:
         raise ValidationError(
             "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "
             "GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required"
@@ -130,6 +132,7 @@ def update_table(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
             **changes,
         )
         replicas.synchronise_settings(call, record, changes)
+    record = index_updates.apply_updates(call, record, parameters, indexes)
     record = streams.apply_change(call, record, stream)
     if replica_updates:
         record = replicas.apply_updates(call, record, replica_updates)
@@ -145,6 +148,8 @@ def delete_table(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
         raise _in_use(f"Table is being created: {record.name}")
     if status == "UPDATING":
         raise _in_use(f"Table is being updated: {record.name}")
+    if status == "ACTIVE" and index_updates.busy_indexes(call, record):
+        raise _in_use(f"An index of the table is being created or deleted: {record.name}")
     if record.deletion_protection:
         raise ValidationError(
             "Resource cannot be deleted as it is currently protected against deletion. "
@@ -205,34 +210,7 @@ def _key_schema(parameters: dict[str, Any]) -> KeySchema:
                 f"1 validation error detected: Value null at '{path}' failed to satisfy constraint: "
                 "Member must not be null"
             )
-    elements = parameters["KeySchema"]
-    names = [element["AttributeName"] for element in elements]
-    kinds = [element["KeyType"] for element in elements]
-    if kinds[0] != "HASH":
-        raise ValidationError("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
-    if len(kinds) > 1 and kinds[1] != "RANGE":
-        raise ValidationError("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
-    if len(names) > 1 and names[0] == names[1]:
-        raise ValidationError(
-            "Both the Hash Key and the Range Key element in the KeySchema have the same name"
-        )
-    types = {
-        definition["AttributeName"]: definition["AttributeType"]
-        for definition in parameters["AttributeDefinitions"]
-    }
-    missing = [name for name in names if name not in types]
-    if missing:
-        raise ValidationError(
-            f"{_INVALID}Some index key attributes are not defined in AttributeDefinitions. "
-            f"Keys: [{', '.join(missing)}], AttributeDefinitions: [{', '.join(types)}]"
-        )
-    if len(types) != len(names):
-        raise ValidationError(
-            f"{_INVALID}Number of attributes in KeySchema does not exactly match number of attributes "
-            "defined in AttributeDefinitions"
-        )
-    sort_key = names[1] if len(names) > 1 else None
-    return KeySchema(names[0], types[names[0]], sort_key, types[sort_key] if sort_key else None)
+    return key_schema_of(parameters["KeySchema"], parameters["AttributeDefinitions"])
 
 
 def _setting_changes(call: Call, record: TableRecord, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -242,6 +220,8 @@ def _setting_changes(call: Call, record: TableRecord, parameters: dict[str, Any]
         changes = capacity_of(billing_mode, parameters.get("ProvisionedThroughput"))
         if billing_mode != record.billing_mode:
             changes["billing_changed_at_milliseconds"] = call.now_milliseconds
+            if billing_mode == "PAY_PER_REQUEST":
+                changes["indexes"] = index_updates.without_throughput(record.indexes)
     if "DeletionProtectionEnabled" in parameters:
         changes["deletion_protection"] = parameters["DeletionProtectionEnabled"]
     if "TableClass" in parameters:

@@ -21,15 +21,22 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
 
 from ddbproof.model.kernel import transactions
 from ddbproof.reference_impl.api.call import Call, usable_table
-from ddbproof.reference_impl.api.capacity import consumed_capacity, read_units, write_units
+from ddbproof.reference_impl.api.capacity import (
+    consumed_with_indexes,
+    index_write_units,
+    read_units,
+    write_units,
+)
+from ddbproof.reference_impl.api.index_definitions import check_item, check_updated_item
+from ddbproof.reference_impl.api.item_collections import metrics_of_writes
 from ddbproof.reference_impl.api.items import (
     check_condition,
     checked_size,
@@ -77,6 +84,7 @@ _KERNEL_ACTIONS = {
 }
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 _ActionT = TypeVar("_ActionT")
+_NONE: Mapping[str, dict[str, float]] = {}
 _OutcomeT = TypeVar("_OutcomeT")
 
 
@@ -106,13 +114,14 @@ class _Place:
 class _Change:
     """What an action comes to: the item afterwards, None if there is none, and the sizes before and after.
 
-    `seen` is the version that it was evaluated on.
+    `seen` is the version that it was evaluated on, `index_units` what it costs in each index that it changes.
     """
 
     item: bytes | None
     size_bytes: int
     old_bytes: int
     seen: int
+    index_units: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +174,19 @@ def transact_write_items(call: Call, parameters: dict[str, Any]) -> dict[str, An
     if cancelled:
         raise _cancelled([_reason(code) for code in cancelled])
     writes = _units(tables, [write_units(change.old_bytes, change.size_bytes) for change in changes])
-    return _consumed(writes, parameters, "WriteCapacityUnits")
+    written = [
+        (
+            action.parameters["TableName"],
+            place.record,
+            action.parameters.get("Item") or action.parameters["Key"],
+        )
+        for action, place in zip(actions, places, strict=True)
+        if action.kind != "ConditionCheck"
+    ]
+    return {
+        **_consumed(writes, parameters, "WriteCapacityUnits", _index_units(tables, changes)),
+        **metrics_of_writes(call, parameters, written),
+    }
 
 
 def _repeated(call: Call, key: bytes, content: int, parameters: dict[str, Any]) -> dict[str, Any] | None:
@@ -221,19 +242,26 @@ def _change(call: Call, action: _Action, place: _Place) -> _Change:
     seen = call.region.store(place.record.table_id).look(place.key)
     image = check_condition(call, place.record, place.key, action.condition, action.bindings, parameters)
     old_bytes = 0 if image is None else image.size_bytes
+    record = place.record
+    item: bytes | None
     match action.kind:
         case "Put":
-            return _Change(encode_item(parameters["Item"]), action.size_bytes, old_bytes, seen)
+            check_item(record, parameters["Item"])
+            item, size_bytes = encode_item(parameters["Item"]), action.size_bytes
         case "Update":
             old = None if image is None else decode_item(image)
             new, size_bytes, _ = updated_item(
-                place.record.key_schema, parameters["Key"], old, action.update, action.bindings
+                record.key_schema, parameters["Key"], old, action.update, action.bindings
             )
-            return _Change(encode_item(new), size_bytes, old_bytes, seen)
+            check_updated_item(record, old, new)
+            item = encode_item(new)
         case "Delete":
-            return _Change(None, 0, old_bytes, seen)
+            item, size_bytes = None, 0
         case _:
             return _Change(None if image is None else image.item, old_bytes, old_bytes, seen)
+    if not record.indexes:
+        return _Change(item, size_bytes, old_bytes, seen)
+    return _Change(item, size_bytes, old_bytes, seen, index_write_units(call, record, place.key, image, item))
 
 
 # --- Reading -----------------------------------------------------------------------------------------
@@ -366,17 +394,32 @@ def _units(tables: Sequence[TableRecord], units: Sequence[float]) -> tuple[tuple
     return tuple(totals.values())
 
 
+def _index_units(tables: Sequence[TableRecord], changes: Sequence[_Change]) -> dict[str, dict[str, float]]:
+    """The same in the indexes, by table id and name of the index."""
+    totals: dict[str, dict[str, float]] = {}
+    for record, change in zip(tables, changes, strict=True):
+        of_table = totals.setdefault(record.table_id, {})
+        for name, units in change.index_units.items():
+            of_table[name] = of_table.get(name, 0.0) + _TRANSACTIONAL * units
+    return totals
+
+
 def _consumed(
-    totals: Iterable[tuple[TableRecord, float]], parameters: dict[str, Any], member: str
+    totals: Iterable[tuple[TableRecord, float]],
+    parameters: dict[str, Any],
+    member: str,
+    index_units: Mapping[str, dict[str, float]] = _NONE,
 ) -> dict[str, Any]:
     """The ConsumedCapacity member of the answer, if it was asked for; `member` says which units they are."""
     if parameters.get("ReturnConsumedCapacity", "NONE") == "NONE":
         return {}
     consumed = []
     for record, units in totals:
-        one = consumed_capacity(record, parameters, units)["ConsumedCapacity"]
-        for counted in (one, one.get("Table")):
+        of_indexes = index_units.get(record.table_id, {})
+        one = consumed_with_indexes(record, parameters, units, of_indexes)["ConsumedCapacity"]
+        parts = [one.get("LocalSecondaryIndexes", {}), one.get("GlobalSecondaryIndexes", {})]
+        for counted in (one, one.get("Table"), *(it for part in parts for it in part.values())):
             if counted is not None:
-                counted[member] = units
+                counted[member] = counted["CapacityUnits"]
         consumed.append(one)
     return {"ConsumedCapacity": consumed}

@@ -15,15 +15,17 @@ from __future__ import annotations
 
 import random
 import uuid
+from typing import Any
 
 from ddbproof.model.kernel import recovery
 from ddbproof.reference_impl.cluster.clock import Clock
 from ddbproof.reference_impl.cluster.expiry import Expiry
 from ddbproof.reference_impl.cluster.lag import Lag
 from ddbproof.reference_impl.cluster.network import Network
-from ddbproof.reference_impl.cluster.records import BackupRecord, Replica, TableRecord
+from ddbproof.reference_impl.cluster.records import BackupRecord, IndexRecord, Replica, TableRecord
 from ddbproof.reference_impl.cluster.region import Region
 from ddbproof.reference_impl.cluster.scheduler import Scheduler
+from ddbproof.reference_impl.errors import UnavailableError
 from ddbproof.reference_impl.options import EndpointOptions
 from ddbproof.reference_impl.storage.log import Entry
 
@@ -129,7 +131,10 @@ class Cluster:
         newcomer = Replica(destination.name, active_at)
         members = [(region, record), *self.members(region, record)]
         siblings = tuple(Replica(other.name, it.active_at_milliseconds) for other, it in members)
+        indexes = record.indexes_of_copy(active_at)
         copy = record.change(
+            indexes=indexes,
+            attribute_definitions=record.definitions_used_by(indexes),
             table_id=self.new_id(),
             arn=record.arn.replace(f":{region.name}:", f":{destination.name}:", 1),
             created_at_milliseconds=now_milliseconds,
@@ -158,9 +163,7 @@ class Cluster:
             active_at,
             lambda at: self._fill(destination, copy.table_id, sources, at),
         )
-        changed = region.table_by_id(record.table_id)
-        assert changed is not None
-        return changed
+        return self._present(region, record)
 
     def _fill(
         self, destination: Region, table_id: str, sources: list[tuple[Region, str]], at_milliseconds: int
@@ -202,6 +205,71 @@ class Cluster:
                     sibling.updating_until_milliseconds, updating_until_milliseconds
                 ),
             )
+
+    # -- indexes --------------------------------------------------------------------------------------
+
+    def add_index(
+        self, region: Region, record: TableRecord, index: IndexRecord, **changes: object
+    ) -> TableRecord:
+        """Add a global index to a table, and to its replicas in other Regions (GT-11); returns the table's new record.
+
+        `changes` are those of the record that go with it. Each Region has an index of its own. Raises UnavailableError
+        if one of them cannot make it, and then none has it.
+        """
+        done: list[tuple[Region, str]] = []
+        for other, member in self._all_members(region, record):
+            try:
+                other.add_index(member.table_id, index)
+            except UnavailableError:
+                for one, table_id in done:
+                    one.remove_index(table_id, index.name)
+                raise
+            done.append((other, member.table_id))
+        for other, table_id in done:
+            other.change_table(table_id, **changes)
+        return self._present(region, record)
+
+    def change_index(
+        self, region: Region, record: TableRecord, name: str, index_changes: dict[str, Any], **changes: object
+    ) -> TableRecord:
+        """Change the record of an index, here and in the other Regions; returns the table's new record."""
+        for other, member in self._all_members(region, record):
+            indexes = tuple(
+                index.change(**index_changes) if index.name == name else index for index in member.indexes
+            )
+            other.change_table(member.table_id, indexes=indexes, **changes)
+        return self._present(region, record)
+
+    def remove_index(
+        self, region: Region, record: TableRecord, name: str, gone_at_milliseconds: int, **changes: object
+    ) -> TableRecord:
+        """Begin the deletion of a global index, here and in the other Regions; returns the table's new record."""
+        gone = {"gone_at_milliseconds": gone_at_milliseconds}
+        deleted = self.change_index(region, record, name, gone, **changes)
+        for other, member in self._all_members(region, record):
+            self._remove_index_at(gone_at_milliseconds, other, member.table_id, name)
+        return deleted
+
+    def _remove_index_at(self, at_milliseconds: int, region: Region, table_id: str, name: str) -> None:
+        def remove(_at_milliseconds: int) -> None:
+            record = region.table_by_id(table_id)
+            if record is not None and record.index(name) is not None:
+                region.remove_index(table_id, name)
+
+        self.scheduler.at(at_milliseconds, remove)
+
+    def _all_members(self, region: Region, record: TableRecord) -> list[tuple[Region, TableRecord]]:
+        """The table and its replicas. Raises UnavailableError unless all of their records can be changed now."""
+        found = [(region, record), *self.members(region, record)]
+        for other, _ in found:
+            other.metadata.require_ready()
+        return found
+
+    @staticmethod
+    def _present(region: Region, record: TableRecord) -> TableRecord:
+        present = region.table_by_id(record.table_id)
+        assert present is not None
+        return present
 
     # -- the end of things ----------------------------------------------------------------------------
 

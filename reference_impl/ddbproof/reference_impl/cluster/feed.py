@@ -9,6 +9,7 @@ never shows what may yet be lost. The fold says how many items there are, and wh
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
@@ -17,6 +18,18 @@ from ddbproof.reference_impl.storage.items import Fold, Image
 from ddbproof.reference_impl.storage.log import Entry
 
 Watch = Callable[[int, int, Entry, Image | None], None]
+
+
+class Followed(Protocol):
+    """Takes what is committed, and says what has come of it."""
+
+    @property
+    def fold(self) -> Fold:
+        """The live items and tombstones, as committed."""
+
+    @property
+    def log_length(self) -> int:
+        """How many changes have been taken."""
 
 
 class Feed:
@@ -44,6 +57,11 @@ class Feed:
         self._offer = offer
         self._watch = watch
         self._tidy = tidy
+
+    @property
+    def log_length(self) -> int:
+        """See `Followed.log_length`."""
+        return len(self.history)
 
     def take(self, change: Entry, group: int, position: int) -> None:
         """A change is committed, at a position of a partition's log."""

@@ -43,6 +43,31 @@ class TimeToLive(msgspec.Struct, frozen=True):
     settled_at_milliseconds: int
 
 
+class IndexRecord(msgspec.Struct, frozen=True):
+    """One secondary index of a table: `local` to its item collections (LSI), or global (GSI).
+
+    `projection_type` is ALL, KEYS_ONLY or INCLUDE; only the last has `non_key_attributes`. An index that was added to a
+    table that was there already has a `backfill_at_milliseconds`, from which on it is filled. `gone_at_milliseconds` is None
+    until it is deleted. Instants are milliseconds.
+    """
+
+    name: str
+    local: bool
+    key_schema: KeySchema
+    key_elements: tuple[dict[str, str], ...]
+    projection_type: str
+    non_key_attributes: tuple[str, ...] = ()
+    read_capacity_units: int = 0
+    write_capacity_units: int = 0
+    backfill_at_milliseconds: int | None = None
+    active_at_milliseconds: int = 0
+    gone_at_milliseconds: int | None = None
+
+    def change(self, **changes: Any) -> IndexRecord:
+        """A copy with some members replaced."""
+        return msgspec.structs.replace(self, **changes)
+
+
 class TableRecord(msgspec.Struct, frozen=True):
     """One table in one Region.
 
@@ -77,11 +102,30 @@ class TableRecord(msgspec.Struct, frozen=True):
     stream_arn: str | None = None
     time_to_live: TimeToLive | None = None
     tags: tuple[tuple[str, str], ...] = ()
+    indexes: tuple[IndexRecord, ...] = ()
 
     @property
     def keeps_collections_whole(self) -> bool:
-        """True if items of one partition key stay in one partition: with a local secondary index (PART-11), which is not built."""
-        return False
+        """True if items of one partition key stay in one partition: with a local secondary index (PART-11)."""
+        return any(index.local for index in self.indexes)
+
+    def index(self, name: str) -> IndexRecord | None:
+        """The index of that name, in whatever state, or None."""
+        return next((index for index in self.indexes if index.name == name), None)
+
+    def indexes_of_copy(self, active_at_milliseconds: int) -> tuple[IndexRecord, ...]:
+        """The indexes of a table that is made as this one is, and filled by writes."""
+        return tuple(
+            index.change(backfill_at_milliseconds=None, active_at_milliseconds=active_at_milliseconds)
+            for index in self.indexes
+            if index.gone_at_milliseconds is None
+        )
+
+    def definitions_used_by(self, indexes: tuple[IndexRecord, ...]) -> tuple[dict[str, str], ...]:
+        """Those attribute definitions that the table needs with other indexes."""
+        schemas = (self.key_schema, *(index.key_schema for index in indexes))
+        used = {name for schema in schemas for name in schema.attributes}
+        return tuple(it for it in self.attribute_definitions if it["AttributeName"] in used)
 
     def status(self, now_milliseconds: int) -> str:
         """CREATING, ACTIVE, UPDATING or DELETING."""

@@ -11,10 +11,14 @@ from collections.abc import Callable, Iterator
 from ddbproof.model.kernel.backup import Cut
 from ddbproof.reference_impl.cluster.coordinator import Coordinator
 from ddbproof.reference_impl.cluster.feed import Feed
-from ddbproof.reference_impl.cluster.groups import TableGroups
+from ddbproof.reference_impl.cluster.global_index import GlobalIndex
+from ddbproof.reference_impl.cluster.groups import TableGroups, Take
+from ddbproof.reference_impl.cluster.indexes import TableIndexes
 from ddbproof.reference_impl.cluster.interfaces import TableStore
 from ddbproof.reference_impl.cluster.lag import Lag
 from ddbproof.reference_impl.cluster.ledger import Ledger
+from ddbproof.reference_impl.cluster.lines import Split
+from ddbproof.reference_impl.cluster.local_index import LocalIndex
 from ddbproof.reference_impl.cluster.metadata import (
     BackupPut,
     BackupRemoved,
@@ -22,7 +26,7 @@ from ddbproof.reference_impl.cluster.metadata import (
     TablePut,
     TableRemoved,
 )
-from ddbproof.reference_impl.cluster.records import BackupRecord, TableRecord
+from ddbproof.reference_impl.cluster.records import BackupRecord, IndexRecord, TableRecord
 from ddbproof.reference_impl.cluster.scheduler import Scheduler
 from ddbproof.reference_impl.cluster.streams import Streams
 from ddbproof.reference_impl.cluster.table_store import PartitionedTable
@@ -61,6 +65,7 @@ class Region:
         self._options = options
         self._lag = lag
         self._now: Callable[[], int] = lambda: scheduler.now_milliseconds
+        self._later = scheduler.at
         seed, recording = f"{options.seed} {name}", options.record_steps
         self.metadata = Metadata(self.fleet, seed, self._now, recording=recording)
         self.archive = Archive()
@@ -73,6 +78,7 @@ class Region:
         self.watchers: list[Watcher] = [self.streams.note]
         self._offer = offer
         self._stores: dict[str, PartitionedTable] = {}
+        self._indexes: dict[str, TableIndexes] = {}
 
     # -- tables ---------------------------------------------------------------------------------------
 
@@ -103,6 +109,8 @@ class Region:
         def watch(group: int, position: int, entry: Entry, old: Image | None) -> None:
             for watcher in self.watchers:
                 watcher(table_id, group, position, entry, old)
+            if table_id in self._indexes:
+                self._indexes[table_id].note(entry, old)
 
         feed = Feed(
             history,
@@ -112,29 +120,58 @@ class Region:
             watch=watch,
             tidy=lambda now_milliseconds: self._tidy(table_id, now_milliseconds),
         )
-        options = self._options
         try:
-            groups = TableGroups(
-                self.fleet,
+            groups = self._make_groups(
                 feed.take,
-                f"{options.seed} {table_id}",
-                self._now(),
-                options.partitions,
-                when_split=lambda split: self.streams.split(table_id, split, self._now()),
-                most_bytes=options.partition_bytes,
-                heat_splits=options.heat_splits,
+                table_id,
                 keeps_collections_whole=record.keeps_collections_whole,
-                lagging=self._lag.legal,
-                recording=options.record_steps,
+                when_split=lambda split: self.streams.split(table_id, split, self._now()),
             )
+            store = PartitionedTable(
+                table_id, groups, feed, self.number, self._lag, self.transactions.recover
+            )
+            self._stores[table_id] = store
+            for index in record.indexes:
+                self._add_index(record, index)
         except UnavailableError:
+            self._drop(table_id)
             self.archive.release(table_id)
             raise
-        store = self._stores[table_id] = PartitionedTable(
-            table_id, groups, feed, self.number, self._lag, self.transactions.recover
-        )
         self.put_table(account, record)
         return store
+
+    def _make_groups(
+        self,
+        take: Take,
+        seed: str,
+        *,
+        keeps_collections_whole: bool = False,
+        when_split: Callable[[Split], None] = lambda _: None,
+    ) -> TableGroups:
+        options = self._options
+        return TableGroups(
+            self.fleet,
+            take,
+            f"{options.seed} {seed}",
+            self._now(),
+            options.partitions,
+            when_split=when_split,
+            most_bytes=options.partition_bytes,
+            heat_splits=options.heat_splits,
+            keeps_collections_whole=keeps_collections_whole,
+            lagging=self._lag.legal,
+            recording=options.record_steps,
+        )
+
+    def _drop(self, table_id: str) -> None:
+        """Let go of a table's groups and those of its indexes."""
+        indexes = self._indexes.pop(table_id, None)
+        if indexes is not None:
+            for index in indexes.stored.values():
+                self._drop_index(index)
+        store = self._stores.pop(table_id, None)
+        if store is not None:
+            self.fleet.dismiss(store.groups)
 
     def put_table(self, account: str, record: TableRecord) -> None:
         """Replace the table's record."""
@@ -150,7 +187,7 @@ class Region:
     def remove_table(self, table_id: str) -> None:
         """The table is gone: free the name, drop the store, keep the history if a backup needs it."""
         self.metadata.append(TableRemoved(table_id))
-        self.fleet.dismiss(self._stores.pop(table_id).groups)
+        self._drop(table_id)
         self._release_history(table_id)
 
     def store(self, table_id: str) -> TableStore:
@@ -184,6 +221,63 @@ class Region:
         """Turn off the table's stream, if it has one; whatever was acknowledged is in it. UnavailableError as above."""
         self.require_stream_whole(table_id)
         self.streams.turn_off(table_id, self.groups(table_id).positions(), now_milliseconds)
+
+    # -- indexes --------------------------------------------------------------------------------------
+
+    def indexes(self, table_id: str) -> TableIndexes:
+        """The indexes of a table that exists."""
+        return self._indexes.get(table_id) or TableIndexes()
+
+    def index_groups(self, table_id: str, name: str) -> TableGroups:
+        """The replication groups of a global index, as they are now."""
+        groups = self._indexes[table_id].stored[name].groups
+        groups.attend(self._now())
+        return groups
+
+    def add_index(self, table_id: str, index: IndexRecord) -> TableRecord:
+        """Add a global index to a table, which it is filled from when it says so; returns the table's new record.
+
+        Raises UnavailableError if too little of the Region is there.
+        """
+        self.metadata.require_ready()
+        _, record = self.metadata.catalog.tables[table_id]
+        self._add_index(record, index)
+        added = self._indexes[table_id].stored[index.name]
+        if index.backfill_at_milliseconds is not None:
+            store = self._stores[table_id]
+            self._later(index.backfill_at_milliseconds, lambda _: added.backfill(store.versions()))
+        return self.change_table(table_id, indexes=(*record.indexes, index))
+
+    def remove_index(self, table_id: str, name: str) -> TableRecord:
+        """Remove an index from a table, with all that is in it; returns the table's new record."""
+        _, record = self.metadata.catalog.tables[table_id]
+        left = tuple(index for index in record.indexes if index.name != name)
+        record = self.change_table(
+            table_id, indexes=left, attribute_definitions=record.definitions_used_by(left)
+        )
+        indexes = self._indexes[table_id]
+        self._drop_index(indexes.stored[name])
+        del indexes.by_name[name]
+        return record
+
+    def _add_index(self, record: TableRecord, index: IndexRecord) -> None:
+        by_name = self._indexes.setdefault(record.table_id, TableIndexes()).by_name
+        if index.local:
+            by_name[index.name] = LocalIndex(index, record.key_schema, self._stores[record.table_id])
+        else:
+            by_name[index.name] = GlobalIndex(
+                index,
+                record.key_schema,
+                lambda take: self._make_groups(take, f"{record.table_id} {index.name}"),
+                self.number,
+                self._lag,
+                self._now,
+                self._later,
+            )
+
+    def _drop_index(self, index: GlobalIndex) -> None:
+        index.close()
+        self.fleet.dismiss(index.groups)
 
     # -- backups --------------------------------------------------------------------------------------
 

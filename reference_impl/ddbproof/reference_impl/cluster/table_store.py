@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from ddbproof.model.kernel import transactions
 from ddbproof.model.kernel.versions import Version, supersedes
-from ddbproof.reference_impl.cluster.feed import Feed
+from ddbproof.reference_impl.cluster.feed import Followed
 from ddbproof.reference_impl.cluster.groups import TableGroups
 from ddbproof.reference_impl.cluster.lag import Lag
 from ddbproof.reference_impl.errors import TransactionConflictError, UnavailableError
@@ -32,21 +32,26 @@ if TYPE_CHECKING:
 
 
 class PartitionedTable:
-    """See `TableStore`. `groups` hands what is committed to `feed`; `recover` takes up a transaction that was left behind."""
+    """See `TableStore`. `groups` hands what is committed to `feed`.
+
+    `recover` takes up a transaction that was left behind, `stale` is called for a read that lags, if it may.
+    """
 
     def __init__(
         self,
         table_id: str,
         groups: TableGroups,
-        feed: Feed,
+        feed: Followed,
         region_number: int,
         lag: Lag,
-        recover: Callable[[str, Prepared], None],
+        recover: Callable[[str, Prepared], None] = lambda *_: None,
+        stale: Callable[[], None] | None = None,
     ) -> None:
         self.groups = groups
         self._recover = recover
         self._table_id = table_id
         self._lag = lag
+        self._stale = lag.stale if stale is None else stale
         self._feed = feed
         self._region_number = region_number
 
@@ -58,7 +63,7 @@ class PartitionedTable:
         if not consistent:
             image = self._state(key).committed_image(key)
             if self.groups.lagging and image != self._feed.fold.items.get(key):
-                self._lag.stale()
+                self._stale()
             if self.groups.heat is not None:
                 self._heat_by_read(key, image, consistent=False)
             return image
@@ -95,7 +100,7 @@ class PartitionedTable:
             if self.groups.lagging and not consistent:
                 shown = list(found)
                 if shown != list(self._feed.fold.items.range(low, high, reverse=reverse)):
-                    self._lag.stale()
+                    self._stale()
                 found = iter(shown)
             heat = self.groups.heat
             if heat is not None:

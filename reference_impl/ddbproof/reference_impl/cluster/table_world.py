@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 TIMING = Timing(kept_entries=1_000, saved_records=2**62)
 _CATCH_UP_CALM_MILLISECONDS = 1_000
 _CATCH_UP_MILLISECONDS = 10_000
-_PATIENCE_MILLISECONDS = 1_000
+PATIENCE_MILLISECONDS = 1_000
 # These travel on connections: at most once, and not to a node that has started again.
 _CONNECTIONS = (messages.Request, messages.Reply, messages.Join, messages.Found, messages.Founded)
 
@@ -46,6 +46,7 @@ _CONNECTIONS = (messages.Request, messages.Reply, messages.Join, messages.Found,
 class TableWorld(ABC):
     """The world of one table's replicas on the nodes of `fleet`. Everything random in it comes from `seed`.
 
+    A request waits for `patience_milliseconds` of steady time at most.
     `lag` says which node's messages of a group wait until when: (node, steady milliseconds). `steps` are the durable steps
     of all replicas, if they are recorded.
     """
@@ -57,6 +58,7 @@ class TableWorld(ABC):
         self.random = random.Random(seed)  # noqa: S311 - a seeded endpoint
         self.queue: deque[tuple[int, messages.Message]] = deque()
         self.lag: dict[int, tuple[int, int]] = {}
+        self.patience_milliseconds = PATIENCE_MILLISECONDS
         self.steps: list[Step] | None = [] if recording else None
         self._attended_milliseconds = now_milliseconds
         self._ahead_milliseconds = 0
@@ -135,7 +137,7 @@ class TableWorld(ABC):
     def wait(self, done: Callable[[], bool]) -> bool:
         """Let happen what a request has set off, for a while if it is under way; returns `done()`."""
         self.pump()
-        limit = self.steady_milliseconds + _PATIENCE_MILLISECONDS
+        limit = self.steady_milliseconds + self.patience_milliseconds
         while not done():
             if self.fleet.messages.lost or self._is_impatient:
                 until = self._next_tick  # what was lost is sent again

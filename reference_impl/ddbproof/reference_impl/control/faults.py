@@ -14,6 +14,7 @@ A command is a JSON object whose first member names the fault and where it happe
     {"split": TABLE, "region": REGION, "partition": 0}           at the middle of its items
     {"mend": REGION}                                             everything within it
 
+`step_down` and `split` take `"index": NAME` as well, for a partition of a global secondary index of the table.
 Zones are named like those of AWS (us-east-1a), nodes by zone and number (us-east-1a-1), partitions by their
 place in the table, from 0 on.
 """
@@ -25,6 +26,7 @@ from typing import Any
 
 from ddbproof.reference_impl.cluster.cluster import Cluster
 from ddbproof.reference_impl.cluster.groups import TableGroups
+from ddbproof.reference_impl.cluster.records import TableRecord
 from ddbproof.reference_impl.cluster.region import Region
 from ddbproof.reference_impl.cluster.zones import Fleet
 from ddbproof.reference_impl.errors import ConfigurationError, UnavailableError
@@ -53,8 +55,8 @@ class Faults:
             "mend_disk": (lambda name, _: self._fleet(name).mend_disk(name), frozenset()),
             "jump_clock": (self._jump_clock, frozenset({"milliseconds"})),
             "messages": (self._messages, frozenset({"lost", "doubled", "delay_milliseconds"})),
-            "step_down": (self._step_down, frozenset({"region", "partition"})),
-            "split": (self._split, frozenset({"region", "partition"})),
+            "step_down": (self._step_down, frozenset({"region", "partition", "index"})),
+            "split": (self._split, frozenset({"region", "partition", "index"})),
             "mend": (lambda name, _: self._region(name).fleet.mend(), frozenset()),
         }
 
@@ -177,7 +179,7 @@ class Faults:
         number = _optional(given, "partition", int, 0)
         for record in region.all_tables():
             if record.name == table:
-                groups = region.groups(record.table_id)
+                groups = self._groups(region, record, given)
                 if not 0 <= number < len(groups.map):
                     raise ConfigurationError(
                         f"{table} has no partition {number}", hint=f"it has 0 to {len(groups.map) - 1}"
@@ -188,6 +190,20 @@ class Faults:
             f"there is no table {table!r} in {region.name}"[:300],
             hint=f"there are: {', '.join(names[:20]) or 'none'}",
         )
+
+    @staticmethod
+    def _groups(region: Region, record: TableRecord, given: Parameters) -> TableGroups:
+        """The groups of a table, or of one of its global secondary indexes."""
+        index = _optional(given, "index", str | None, None)
+        if index is None:
+            return region.groups(record.table_id)
+        there = region.indexes(record.table_id).stored
+        if index not in there:
+            raise ConfigurationError(
+                f"{record.name} has no global secondary index {index!r}"[:300],
+                hint=f"there are: {', '.join(there) or 'none'}",
+            )
+        return region.index_groups(record.table_id, index)
 
 
 def _needed(given: Parameters, name: str, kind: Any) -> Any:

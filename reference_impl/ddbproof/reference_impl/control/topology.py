@@ -10,17 +10,28 @@ from typing import Any
 
 from ddbproof.reference_impl.cluster.cluster import Cluster
 from ddbproof.reference_impl.cluster.groups import TableGroups
+from ddbproof.reference_impl.cluster.region import Region
 from ddbproof.reference_impl.errors import ConfigurationError
 from ddbproof.reference_impl.simulation.replay import problems, replay_all
 
 
 def topology(cluster: Cluster) -> dict[str, Any]:
-    """The partitions of every table, by Region and name."""
+    """The partitions of every table and global secondary index, by Region and name; indexes as TABLE/INDEX."""
     cluster.catch_up()
     return {
-        name: {record.name: partitions(region.groups(record.table_id)) for record in region.all_tables()}
+        name: {place: partitions(groups) for place, groups in all_groups(region).items()}
         for name, region in cluster.regions.items()
     }
+
+
+def all_groups(region: Region) -> dict[str, TableGroups]:
+    """The groups of every table and global secondary index of a Region, by name, as they are now."""
+    found = {}
+    for record in region.all_tables():
+        found[record.name] = region.groups(record.table_id)
+        for index in region.indexes(record.table_id).stored:
+            found[f"{record.name}/{index}"] = region.index_groups(record.table_id, index)
+    return found
 
 
 def partitions(groups: TableGroups) -> list[dict[str, Any]]:
@@ -70,8 +81,7 @@ def replayed(cluster: Cluster) -> dict[str, Any]:
     steps = left_out = 0
     wrong = []
     for name, region in cluster.regions.items():
-        groups = {record.name: region.groups(record.table_id) for record in region.all_tables()}
-        groups["(metadata)"] = region.metadata.groups
+        groups = {**all_groups(region), "(metadata)": region.metadata.groups}
         ledger = region.transactions.ledger
         if ledger.is_there:
             groups["(ledger)"] = ledger.groups

@@ -122,6 +122,15 @@ def encode_key(schema: KeySchema, item: Item) -> bytes:
     return prefix + encode_sort(schema.sort_type, item[schema.sort_key])
 
 
+def collection_of(key: bytes) -> bytes:
+    """The bytes with which every key of the item collection begins that an encoded key belongs to.
+
+    Whatever has no whole partition key, the end of a range of hashes for example, is its own beginning.
+    """
+    end = key.find(_TERMINATOR, HASH_BYTES)
+    return key if end < 0 else key[: end + len(_TERMINATOR)]
+
+
 def successor(prefix: bytes) -> bytes | None:
     """The smallest byte string greater than every string that begins with `prefix`.
 
@@ -175,7 +184,7 @@ def validate_index_key(schema: KeySchema, item: Item, index_name: str) -> bool:
     """Whether an item has an entry in an index: True when it holds every key attribute of the index.
 
     Raises `ValidationError` when an attribute that is there cannot be the index's key. The sentence on
-    types is the service's, as widely reported; for the other rules those of table keys are used.
+    types is the service's, as widely reported, that on empty values its emulator's; on sizes those of table keys are used.
     """
     for name, kind in schema.types:
         value = item.get(name)
@@ -183,6 +192,13 @@ def validate_index_key(schema: KeySchema, item: Item, index_name: str) -> bool:
             raise ValidationError(
                 f"{_INVALID}Type mismatch for Index Key {name} Expected: {kind} Actual: {type_of(value)} "
                 f"IndexName: {index_name}"
+            )
+        if value is not None and not value[kind]:
+            word = "string" if kind == "S" else "binary"
+            raise ValidationError(
+                "One or more parameter values are not valid. A value specified for a secondary index key is not "
+                f"supported. The AttributeValue for a key attribute cannot contain an empty {word} value. "
+                f"IndexName: {index_name}, IndexKey: {name}"
             )
     _check_contents(schema, item)
     return all(name in item for name in schema.attributes)
