@@ -49,10 +49,25 @@ def test_the_users_commands_are_run_in_order(tmp_path: Path) -> None:
     )
 
 
+def test_a_partition_is_split_by_the_users_command(tmp_path: Path) -> None:
+    """A table stands where {table} stands."""
+    log = tmp_path / "log"
+    hand = faults(target(hooks=Hooks({"split": appending(log, "{table} in {region}")})))
+    hand.need_splits()
+    hand.split("eu-west-1", "orders")
+    assert log.read_text() == "orders in eu-west-1"
+
+
 def test_what_nobody_can_do_is_not_testable() -> None:
     """The reason names the option that would help."""
     hand = faults(target())
-    for harm in (hand.kill_and_start, hand.need_durable_restart, lambda: hand.isolate("eu-west-1")):
+    for harm in (
+        hand.kill_and_start,
+        hand.need_durable_restart,
+        hand.need_splits,
+        lambda: hand.isolate("eu-west-1"),
+        lambda: hand.split("eu-west-1", "orders"),
+    ):
         with pytest.raises(NotTestableHere, match="--hooks"):
             harm()
 

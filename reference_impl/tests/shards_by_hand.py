@@ -18,7 +18,7 @@ KEYS = [f"k{number}" for number in range(8)]
 ZONE_NAMES = [REGION + letter for letter in "abc"]
 ACTIONS = (
     *("put", "put", "put", "transact", "delete", "split", "split", "wait", "read", "list"),
-    *("zone_down", "zone_up", "crash", "step_down"),
+    *("zone_down", "zone_up", "crash", "step_down", "disturb"),
 )
 
 Action = tuple[str, int]
@@ -136,6 +136,9 @@ def carry_out(actions: list[Action], *, partitions: int, seed: int) -> None:
                 node = f"{ZONE_NAMES[argument % 3]}-{1 + argument // 3 % 2}"
                 zones.fault("crash", node, disk="kept")
                 zones.fault("start", node)
+            case "disturb":
+                lost, most = ((0, 0), (0.2, 30), (0, 300))[argument % 3]
+                zones.fault("messages", REGION, lost=lost, doubled=lost, delay_milliseconds=[0, most])
             case "wait":
                 zones.wait((0.1, 0.3, 1.0, 4.0)[argument % 4])
             case "read":

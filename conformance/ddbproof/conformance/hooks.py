@@ -7,6 +7,7 @@
     heal = ["./isolate.sh", "--undo", "{region}"]
     zone-down = ["./zone.sh", "stop", "{region}", "{zone}"]        # zones are 1, 2 and 3
     zone-up = ["./zone.sh", "start", "{region}", "{zone}"]
+    split = ["./split.sh", "{region}", "{table}"]                  # a partition of the table, at the middle of its items
 
     [endpoint]
     persistent = true        # the default: what was written before a kill is there after a start
@@ -24,7 +25,7 @@ from typing import Any
 from ddbproof.conformance.errors import HooksError
 from ddbproof.conformance.plan import Hooks
 
-ACTIONS = ("start", "stop", "kill", "isolate", "heal", "zone-down", "zone-up")
+ACTIONS = ("start", "stop", "kill", "isolate", "heal", "zone-down", "zone-up", "split")
 _PAIRS = {"kill": "start", "stop": "start", "isolate": "heal", "zone-down": "zone-up"}
 _LONGEST_TIMEOUT_SECONDS = 600.0
 

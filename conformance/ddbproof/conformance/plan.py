@@ -47,9 +47,10 @@ class Supervision:
 class Hooks:
     """The user's own commands that do something to the endpoint: arguments by action, run without a shell.
 
-    Actions are `start`, `stop`, `kill`, `isolate`, `heal`, `zone-down` and `zone-up`; in the arguments of the last
-    four `{region}` stands for a Region, in those of the last two `{zone}` for the number of a zone. `persistent` says whether what was written before a stop is there after a start. A command
-    that takes longer than `timeout_seconds` is ended.
+    Actions are `start`, `stop`, `kill`, `isolate`, `heal`, `zone-down`, `zone-up` and `split`; in the arguments of the last
+    five `{region}` stands for a Region, in those of zones `{zone}` for the number of one, in those of `split` `{table}` for the
+    table of which a partition is to be split. `persistent` says whether what was written before a stop is there after a start. A
+    command that takes longer than `timeout_seconds` is ended.
     """
 
     commands: Mapping[str, tuple[str, ...]]

@@ -58,9 +58,8 @@ class TableGroups(TableWorld):
     index demands, items of one partition key are never parted (PART-11).
     `feed` is given every committed change once, those of an item in their order, with the group that has committed it and
     its position (`lines`); `when_split` is told, between the last change of a partition and the first of its children.
-    With `lagging`, followers fall behind by
-    chance, as they may; else nobody can tell them from their leader. Raises UnavailableError if too little of the
-    Region is there to elect leaders.
+    With `lagging`, followers fall behind by chance, as they may; else nobody can tell them from their leader. Raises
+    UnavailableError if too little of the Region is there to elect leaders.
     """
 
     def __init__(
