@@ -222,7 +222,7 @@ BY_CHANCE: dict[Plant, int] = {
     never_tried_again: 2,
     projects_too_much: 2,
     keys_taken_for_unique: 2,
-    other_regions_not_told: 4,
+    other_regions_not_told: 5,
     older_change_overtakes: 2,
     local_index_read_from_any_replica: 8,
 }
