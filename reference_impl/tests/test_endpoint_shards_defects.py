@@ -108,9 +108,9 @@ def numbers_of_partitions_overlap() -> AbstractContextManager[Any]:
     return patch.object(Shard, "number", lambda self, position: 10**20 + position * 10**6 + 1)
 
 
-def turned_off_with_changes_missing() -> AbstractContextManager[Any]:
-    """A stream can be turned off while the archive waits for the end of a parent."""
-    return patch.object(TableGroups, "require_archived", lambda _: None)
+def written_before_the_archive_can_take_it() -> AbstractContextManager[Any]:
+    """A child takes writes while the archive waits for the end of its parent."""
+    return patch.object(TableGroups, "taking", TableGroups.serving)
 
 
 def split_forgotten_while_all_are_away() -> AbstractContextManager[Any]:
@@ -139,7 +139,7 @@ BY_A_TEST: dict[Plant, Callable[[], None]] = {
     parent_listed_for_ever: cases.test_a_parent_and_its_records_go_after_a_day_and_children_stay,
     empty_shard_vanishes: cases.test_a_shard_that_never_had_a_record_is_closed_as_well,
     numbers_of_partitions_overlap: cases.test_a_stream_has_an_open_shard_for_each_partition,
-    turned_off_with_changes_missing: cases.test_a_child_waits_for_its_parents_last_change,
+    written_before_the_archive_can_take_it: cases.test_a_child_waits_for_its_parents_last_change,
     split_forgotten_while_all_are_away: (
         cases.test_a_split_is_seen_to_its_end_though_all_who_knew_of_it_were_away
     ),

@@ -95,7 +95,6 @@ def apply_change(call: Call, record: TableRecord, specification: dict[str, Any] 
     view_type = wanted_view_type(specification)
     if view_type is not None:
         return call.cluster.turn_stream_on(call.region, record.table_id, view_type, call.now_milliseconds)
-    call.region.require_stream_whole(record.table_id)
     changed = call.region.change_table(record.table_id, stream_view_type=None)
     call.region.turn_stream_off(record.table_id, call.now_milliseconds)
     return changed

@@ -275,7 +275,6 @@ class Cluster:
 
     def delete_table(self, region: Region, record: TableRecord, now_milliseconds: int) -> TableRecord:
         """Begin the table's deletion; it is gone after the create delay. Returns the new record."""
-        region.require_stream_whole(record.table_id)
         self.leave_group(region, record)
         region.turn_stream_off(record.table_id, now_milliseconds)
         gone_at = now_milliseconds + self.create_delay_milliseconds

@@ -298,9 +298,7 @@ class TableGroups(TableWorld):
         if type(entry) is Opened:
             # Everything up to the entry that has closed the parent.
             if not self._is_archived(self._parent_of(group), entry.parent.length + 1):
-                self.lines.waiting.add(group)
                 return False
-            self.lines.waiting.discard(group)
         elif type(entry) is SplitBegun:
             self.lines.begin_split(group, entry.lower, entry.upper)
         elif type(entry) is Closed:
@@ -310,18 +308,6 @@ class TableGroups(TableWorld):
     def positions(self) -> dict[int, int]:
         """Where the archive stands in the log of each partition, by its group."""
         return {group: self.lines.bases[group] + self._archived.get(group, 0) for group in self.lines.open}
-
-    def require_archived(self) -> None:
-        """Raises UnavailableError if something was acknowledged that is not in the archive yet.
-
-        That can be a child's, whose parent has nobody who leads it to its end.
-        """
-        for group in list(self.lines.waiting):
-            leading = self._find_leader(group)
-            if leading is not None:
-                self._hand_over(leading)
-        if self.lines.waiting:
-            raise UnavailableError("a partition that was split is not in the archive yet")
 
     def _is_archived(self, group: int, length: int) -> bool:
         leading = self._find_leader(group)
@@ -355,6 +341,20 @@ class TableGroups(TableWorld):
             if not leading.state.affairs.serves:
                 raise UnavailableError("the partition is being split")
         return leading
+
+    def taking(self, key: bytes) -> Leading:
+        """The leader that may take a write of a key now. Raises UnavailableError if there is none.
+
+        All that it has is in the archive, so that a write is when it is acknowledged: of a child the archive takes nothing
+        before it has all of the parent, and that may have nobody who leads it to its end.
+        """
+        leading = self.serving(key)
+        if leading.archiving.archived == leading.leader.length:
+            return leading
+        self.settle(leading, leading.leader.length)
+        if leading.archiving.archived < leading.leader.length:
+            raise UnavailableError("the archive has not all of the partition that was split")
+        return self.serving(key)
 
     def split(self, key: bytes) -> bool:
         """Begin to split the partition that a key lies in at the middle of its items; False if it cannot be split now."""

@@ -31,13 +31,11 @@ class Lines:
     """The partitions of one table. `when_split` is told of each split, between the parent's last change and the children's first.
 
     `bases` are the positions of their groups' first entries, a child's once the end of its parent is known. `reasons` has,
-    for each that came of a split, why its parent was split. `waiting` are children that serve, while the archive has yet to come to
-    the end of their parent.
+    for each that came of a split, why its parent was split.
     """
 
     def __init__(self, when_split: Callable[[Split], None]) -> None:
         self.reasons: dict[int, str] = {}
-        self.waiting: set[int] = set()
         self.bases: dict[int, int] = {}
         self._open: set[int] = set()
         self._children: dict[int, tuple[int, int]] = {}

@@ -212,14 +212,8 @@ class Region:
         stream = self.streams.turn_on(account, record, view_type, positions, now_milliseconds)
         return self.change_table(table_id, stream_view_type=view_type, stream_arn=stream.arn)
 
-    def require_stream_whole(self, table_id: str) -> None:
-        """Raises UnavailableError if the table has a stream in which something acknowledged is missing yet."""
-        if self.streams.is_on(table_id):
-            self.groups(table_id).require_archived()
-
     def turn_stream_off(self, table_id: str, now_milliseconds: int) -> None:
-        """Turn off the table's stream, if it has one; whatever was acknowledged is in it. UnavailableError as above."""
-        self.require_stream_whole(table_id)
+        """Turn off the table's stream, if it has one; whatever was acknowledged is in it."""
         self.streams.turn_off(table_id, self.groups(table_id).positions(), now_milliseconds)
 
     # -- indexes --------------------------------------------------------------------------------------

@@ -173,13 +173,13 @@ class PartitionedTable:
 
     def _free(self, key: bytes) -> Leading:
         """The leader of an item that no transaction holds. Raises TransactionConflictError if one still does."""
-        leading = self.groups.serving(key)
+        leading = self.groups.taking(key)
         prepared = leading.state.pending.get(key) if leading.state.pending else None
         if prepared is None:
             return leading
         with contextlib.suppress(UnavailableError):  # then it has to stay as it is
             self._recover(self._table_id, prepared)
-        leading = self.groups.serving(key)
+        leading = self.groups.taking(key)
         if key in leading.state.pending:
             raise TransactionConflictError
         return leading
