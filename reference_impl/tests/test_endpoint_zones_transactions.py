@@ -173,13 +173,15 @@ def test_a_repetition_learns_what_became_of_the_first(step: int, *, after: bool)
 
 def test_a_condition_is_evaluated_on_what_a_dead_coordinator_has_decided() -> None:
     """RC-08, TX-03: a write that finds the item held comes after the transaction, and so does what it is made of."""
-    for operation, parameters in (
-        ("PutItem", {"Item": {"pk": {"S": UPDATED}, "n": {"N": "7"}}}),
-        ("DeleteItem", {"Key": {"pk": {"S": UPDATED}}}),
-        ("UpdateItem", {"Key": {"pk": {"S": UPDATED}}}),
-    ):
+    writes: dict[str, dict[str, Any]] = {
+        "PutItem": {"Item": {"pk": {"S": UPDATED}, "n": {"N": "7"}}},
+        "DeleteItem": {"Key": {"pk": {"S": UPDATED}}},
+        "UpdateItem": {"Key": {"pk": {"S": UPDATED}}},
+    }
+    one: dict[str, Any] = {":one": {"N": "1"}}
+    is_one: dict[str, Any] = {"ConditionExpression": "n = :one", "ExpressionAttributeValues": one}
+    for operation, parameters in writes.items():
         zones = died(filled(), DECIDED_AT, after=True)
-        is_one = {"ConditionExpression": "n = :one", "ExpressionAttributeValues": {":one": {"N": "1"}}}
         with pytest.raises(CallerError) as refused:
             zones.call(operation, TableName=TABLE, **parameters, **is_one)
         assert refused.value.code == "ConditionalCheckFailedException"
@@ -190,7 +192,7 @@ def test_an_update_is_of_what_a_dead_coordinator_has_decided() -> None:
     """TX-03: nothing that the transaction wrote is lost by an update that comes after it."""
     zones = died(filled(), DECIDED_AT, after=True)
     update = {"UpdateExpression": "ADD n :five", "ExpressionAttributeValues": {":five": {"N": "5"}}}
-    answer = zones.call("UpdateItem", **key_of(UPDATED), **update, ReturnValues="ALL_NEW")
+    answer = zones.call("UpdateItem", **{**key_of(UPDATED), **update, "ReturnValues": "ALL_NEW"})
     assert answer["Attributes"]["n"] == {"N": "7"}
     assert read_together(zones) == {**AFTER, UPDATED: 7}
 
