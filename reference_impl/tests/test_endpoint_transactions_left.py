@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 from unittest.mock import patch
 
+import msgspec
 import pytest
 from test_endpoint_zones_transactions import (
     BEFORE,
@@ -90,3 +91,20 @@ def test_an_item_that_comes_to_be_held_meanwhile_cancels_a_transaction() -> None
         encoded(PUT),
     }
     assert zones.scan() == BEFORE
+
+
+def test_a_change_of_another_region_in_the_same_instant_is_a_change() -> None:
+    """TX-05, ME-05: the version is another one, though it has the same timestamp and counter."""
+    zones = filled()
+    stood = store(zones).groups.serving(encoded(PUT)).state.fold.version_of(encoded(PUT))
+    assert stood is not None
+
+    def receive() -> None:
+        version = msgspec.structs.replace(stood, region_number=stood.region_number + 1)
+        assert store(zones).receive(encoded(PUT), b'{"pk":{"S":"put"},"n":{"N":"5"}}', 9, version)
+
+    with at_step(0, receive), pytest.raises(CallerError) as refused:
+        transact(zones)
+    codes = [reason["Code"] for reason in refused.value.extra["CancellationReasons"]]
+    assert codes == ["None", "TransactionConflict", "None", "None", "None"]
+    assert zones.scan() == {**BEFORE, PUT: 5}
