@@ -173,6 +173,20 @@ def follows(zones: Zones) -> dict[str, int]:
     return state
 
 
+def test_requests_that_waited_in_vain_do_not_hold_up_the_next_election(zones: Zones) -> None:
+    """REP-08: a leader is followed by another within seconds, however many have asked for the one before."""
+    zones.fault("messages", REGION, lost=0.8)
+    refused = 0
+    for value in range(60):
+        zones.clock.advance(0.1)
+        refused += not zones.put(KEYS[value % len(KEYS)], value)
+    assert refused > 30
+    zones.fault("mend", REGION)
+    zones.fault("zone_down", A)
+    zones.wait(2 * ELECTED_SECONDS)
+    assert all(zones.put(key, 100) for key in KEYS)
+
+
 def test_a_partition_splits_while_it_is_written() -> None:
     """PART-05: every write is acknowledged, and every item is in one partition afterwards."""
     zones, value = Zones(partitions=1), 1

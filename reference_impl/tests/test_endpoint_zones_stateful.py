@@ -5,7 +5,8 @@ were not answered. Such a write may be done at any time, also after a strong rea
 that was acknowledged later: its place in the log is taken. At the end everything is mended; then the table, its
 stream, a backup and a restore have to agree, and the recorded steps have to be those of the proved system. By then
 the stream has told in which order each item had its values, so it can be said of every transaction that it was done
-wholly or not at all, and of every transactional read that what it showed was there together.
+wholly or not at all, of every transactional read that what it showed was there together, and of every write with a condition that
+it replaced what its condition held of.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class ZonesMachine(RuleBasedStateMachine):
         self.ever: dict[str, set[int | None]] = {key: {None} for key in KEYS}
         self.order: dict[str, list[int | None]] = {key: [] for key in KEYS}
         self.told: set[str] = set()
+        self.replacing: dict[int, int] = {}
         self.transactions: dict[int, tuple[str, str]] = {}
         self.cancelled: set[int] = set()
         self.together: list[dict[str, int]] = []
@@ -64,10 +66,18 @@ class ZonesMachine(RuleBasedStateMachine):
             return
         self.saw(key, known)
         self.value += 1
+        try:
+            answered = self.zones.put(
+                key,
+                self.value,
+                ConditionExpression="n = :n",
+                ExpressionAttributeValues={":n": {"N": str(known)}},
+            )
+        except CallerError:
+            assert self.pending[key], "a condition failed that held a moment before"
+            return
         self.ever[key].add(self.value)
-        answered = self.zones.put(
-            key, self.value, ConditionExpression="n = :n", ExpressionAttributeValues={":n": {"N": str(known)}}
-        )
+        self.replacing[self.value] = known
         self.done(key, self.value, answered=answered)
 
     @rule(key=keys)
@@ -233,8 +243,10 @@ class ZonesMachine(RuleBasedStateMachine):
             changes = self.zones.changes()
         except UnavailableError:
             return
-        for number, key, _, new in changes:
+        for number, key, old, new in changes:
             if number not in self.told:
+                if new in self.replacing:
+                    assert old == self.replacing[new], f"{new} replaces {old}, not {self.replacing[new]}"
                 self.told.add(number)
                 self.order[key].append(new)
 

@@ -171,6 +171,32 @@ def test_a_repetition_learns_what_became_of_the_first(step: int, *, after: bool)
     assert zones.scan() == (AFTER if done else BEFORE)
 
 
+def test_a_condition_is_evaluated_on_what_a_dead_coordinator_has_decided() -> None:
+    """RC-08, TX-03: a write that finds the item held comes after the transaction, and so does what it is made of."""
+    writes: dict[str, dict[str, Any]] = {
+        "PutItem": {"Item": {"pk": {"S": UPDATED}, "n": {"N": "7"}}},
+        "DeleteItem": {"Key": {"pk": {"S": UPDATED}}},
+        "UpdateItem": {"Key": {"pk": {"S": UPDATED}}},
+    }
+    one: dict[str, Any] = {":one": {"N": "1"}}
+    is_one: dict[str, Any] = {"ConditionExpression": "n = :one", "ExpressionAttributeValues": one}
+    for operation, parameters in writes.items():
+        zones = died(filled(), DECIDED_AT, after=True)
+        with pytest.raises(CallerError) as refused:
+            zones.call(operation, TableName=TABLE, **parameters, **is_one)
+        assert refused.value.code == "ConditionalCheckFailedException"
+        assert read_together(zones) == AFTER
+
+
+def test_an_update_is_of_what_a_dead_coordinator_has_decided() -> None:
+    """TX-03: nothing that the transaction wrote is lost by an update that comes after it."""
+    zones = died(filled(), DECIDED_AT, after=True)
+    update = {"UpdateExpression": "ADD n :five", "ExpressionAttributeValues": {":five": {"N": "5"}}}
+    answer = zones.call("UpdateItem", **{**key_of(UPDATED), **update, "ReturnValues": "ALL_NEW"})
+    assert answer["Attributes"]["n"] == {"N": "7"}
+    assert read_together(zones) == {**AFTER, UPDATED: 7}
+
+
 @pytest.mark.parametrize("step", range(HELD_AT + 1, DECIDED_AT + 1))
 def test_a_held_item_is_read_as_it_stands(step: int) -> None:
     """TX-03: a read of the single item waits for nobody."""
@@ -386,12 +412,20 @@ def check_without_a_trace() -> AbstractContextManager[Any]:
     return patch.object(transactions, "commit", commit)
 
 
+def written_on_what_was_before() -> AbstractContextManager[Any]:
+    """A write is evaluated on the item as a read shows it, before it is known what holds it."""
+    return patch.object(
+        PartitionedTable, "read_to_write", lambda self, key: PartitionedTable.read(self, key, consistent=True)
+    )
+
+
 DEFECTS: dict[Callable[[], AbstractContextManager[Any]], Callable[[], None]] = {
     items_held_unlooked: lambda: test_a_coordinator_that_dies_has_done_all_or_nothing(DECIDED_AT, after=True),
     undecided_committed: lambda: test_a_coordinator_that_dies_has_done_all_or_nothing(2, after=True),
     version_not_compared: test_what_changes_between_two_looks_is_not_read_as_one,
     split_over_held_items: test_a_partition_is_not_split_while_it_holds_an_item,
     token_forgotten: lambda: test_a_repetition_learns_what_became_of_the_first(STEPS - 1, after=False),
+    written_on_what_was_before: test_an_update_is_of_what_a_dead_coordinator_has_decided,
     check_without_a_trace: test_a_check_is_never_earlier_than_what_it_saw,
 }
 

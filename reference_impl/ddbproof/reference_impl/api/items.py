@@ -230,11 +230,11 @@ def check_condition(
     bindings: Bindings,
     parameters: dict[str, Any],
 ) -> Image | None:
-    """The item as it is; raises ConditionalCheckFailedException when the condition is false for it.
+    """The item that a write is evaluated on; raises ConditionalCheckFailedException when the condition is false for it.
 
     The error carries the item when the request asks for that and there is one.
     """
-    image = call.region.store(record.table_id).read(key, consistent=True)
+    image = call.region.store(record.table_id).read_to_write(key)
     if condition is not None and not condition.evaluate(
         None if image is None else decode_item(image), bindings
     ):

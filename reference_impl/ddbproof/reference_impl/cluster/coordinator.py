@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ddbproof.model.kernel import transactions
 from ddbproof.model.kernel.refusal import NotAllowed
 from ddbproof.reference_impl.cluster.ledger import Ledger, Ledgered, Named, number_key
-from ddbproof.reference_impl.errors import InvariantError, UnavailableError
+from ddbproof.reference_impl.errors import InvariantError, TransactionConflictError, UnavailableError
 from ddbproof.reference_impl.replication.entries import Prepared
 from ddbproof.reference_impl.replication.transacting import instant_at
 
@@ -111,12 +111,19 @@ class Coordinator:
         """Have every item held, or all up to the first that refuses; the reason for each action."""
         reasons = [NO_REASON] * len(steps)
         for place, step in enumerate(steps):
-            store = self._store(step.table_id)
             prepared = Prepared(number, key, step.key, step.action, instant, step.item, step.size_bytes)
-            if store is None or store.prepare(prepared, step.seen) != transactions.ACCEPTED:
+            if self._ask(step, prepared) != transactions.ACCEPTED:
                 reasons[place] = CONFLICT_REASON
                 break
         return tuple(reasons)
+
+    def _ask(self, step: Step, prepared: Prepared) -> int:
+        """What the item's partition answers; a table that is gone is in the way like an item that is held."""
+        store = self._store(step.table_id)
+        try:
+            return transactions.CONFLICT if store is None else store.prepare(prepared, step.seen)
+        except TransactionConflictError:
+            return transactions.CONFLICT
 
     def finish(self, key: bytes, number: int) -> None:
         """See a transaction to its end, whoever began it; one that is not decided is cancelled.

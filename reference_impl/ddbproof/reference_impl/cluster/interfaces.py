@@ -24,6 +24,12 @@ class TableStore(Protocol):
     def read(self, key: bytes, *, consistent: bool) -> Image | None:
         """The item under `key`."""
 
+    def read_to_write(self, key: bytes) -> Image | None:
+        """The item that a write of `key` is evaluated on: nothing gets between this and a `write` that follows at once.
+
+        Raises TransactionConflictError while a transaction holds the item.
+        """
+
     def range(
         self, start: bytes, end: bytes | None, *, reverse: bool, consistent: bool
     ) -> Iterator[tuple[bytes, Image]]:

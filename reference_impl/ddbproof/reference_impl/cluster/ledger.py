@@ -126,9 +126,9 @@ class Ledger:
         image = leading.state.fold.items.get(key)
         ledgered = step(None if image is None else _decode(image.item))
         item = _encode(ledgered)
-        groups.write(leading, leading.change(key, item, len(item)))
         if ledgered.record.finished:
-            self._finished.append(key)
+            self._finished.append(key)  # now: what is written may be durable without anybody being told
+        groups.write(leading, leading.change(key, item, len(item)))
         return ledgered
 
     def drop_old(self) -> None:

@@ -67,7 +67,18 @@ class PartitionedTable:
             if self.groups.heat is not None:
                 self._heat_by_read(key, image, consistent=False)
             return image
-        leading = self.groups.serving(key)
+        return self._shown(self.groups.serving(key), key)
+
+    def read_to_write(self, key: bytes) -> Image | None:
+        """See `TableStore.read_to_write`.
+
+        Who holds the item is dealt with first: what a transaction has decided, and nobody has told the item yet, comes before.
+        """
+        self._lag.read(self._table_id, key)
+        return self._shown(self._free(key), key)
+
+    def _shown(self, leading: Leading, key: bytes) -> Image | None:
+        """The newest item at its leader, once all that it shows is committed."""
         shown = leading.shown(key)
         if leading.leader.committed < shown:
             self.groups.settle(leading, shown)

@@ -10,7 +10,7 @@ Two clocks: the time of day is the endpoint's, and stamps what is written. The s
 with, is the table's own. It passes with the time of day, with two exceptions. Of a long time without a request only
 the end is gone through, which nobody can tell: with nothing broken the last second, else ten, in which a lease
 ends, a leader is elected and a lost replica replaced. And it runs ahead a little while a request waits for messages
-that are under way.
+that are under way, of which a second at most is made up for when time passes again.
 
 `groups` says what the replicas are for.
 """
@@ -147,7 +147,9 @@ class TableWorld(ABC):
                 return False
             if until > limit:
                 return False
-            self._ahead_milliseconds += max(until - self.steady_milliseconds, 0)
+            ahead = self._ahead_milliseconds + max(until - self.steady_milliseconds, 0)
+            # What many requests have waited for in vain is no reason to stand still for as long afterwards.
+            self._ahead_milliseconds = min(ahead, _PATIENCE_MILLISECONDS)
             self._pass(until)
         return True
 

@@ -1,9 +1,9 @@
 """What a partition's leader does for transactions, by `model.kernel.transactions`: it holds an item, and lets go of it.
 
-The kernel sees an item by numbers. Its version and its latest timestamp are *instants*: the timestamp and counter of the
-item's `Version` in one number, so that any number of writes in a millisecond have instants of their own and none claims a
-time that has not come. A transaction's instant becomes the version of what it writes. Nothing is ever forgotten of a key here, as
-a deletion leaves its version behind (`storage.items`).
+The kernel sees an item by numbers. Its latest timestamp is an *instant*: the timestamp and counter of the item's `Version` in one
+number, so that any number of writes in a millisecond have instants of their own and none claims a time that has not come. A
+transaction's instant becomes the version of what it writes. The kernel's version is the instant with the Region that wrote, since
+Regions may write in the same one. Nothing is ever forgotten of a key here, as a deletion leaves its version behind (`storage.items`).
 
 Conditions are evaluated by whoever asks, on a version that it names; an item that has another one by now is in the way. That can
 be: a write that nobody was told of may have been committed in the meantime.
@@ -25,6 +25,7 @@ NEVER_FORGOT = transactions.NEVER_FORGOT
 # Together with a millisecond of the year 3000 it has 63 bits.
 _COUNTER_BITS = 18
 _COUNTER_MASK = 2**_COUNTER_BITS - 1
+_REGION_BITS = 16
 
 
 def instant_of(version: Version) -> int:
@@ -46,6 +47,11 @@ def version_at(instant: int, region_number: int) -> Version:
     return Version(instant >> _COUNTER_BITS, region_number, instant & _COUNTER_MASK)
 
 
+def number_of(version: Version) -> int:
+    """A version as one number, which no other version has: Regions may write in the same instant, and the higher one counts."""
+    return (instant_of(version) << _REGION_BITS) + version.region_number
+
+
 def item_of(state: GroupState, key: bytes) -> transactions.Item:
     """An item as the kernel sees it, by the newest that is appended."""
     version = state.fold.version_of(key)
@@ -59,7 +65,7 @@ def item_of(state: GroupState, key: bytes) -> transactions.Item:
         kept=written > 0 or checked > 0,
         exists=state.fold.items.get(key) is not None,
         value=0,
-        version=written,
+        version=0 if version is None else number_of(version),
         latest_milliseconds=max(written, checked),
         held=prepared is not None,
         pending=pending,
