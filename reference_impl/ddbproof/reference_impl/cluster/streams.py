@@ -115,10 +115,6 @@ class Streams:
         self._on[table.table_id] = stream
         return stream
 
-    def is_on(self, table_id: str) -> bool:
-        """True if the table has a stream that is on."""
-        return table_id in self._on
-
     def turn_off(self, table_id: str, ends: Mapping[int, int], now_milliseconds: int) -> None:
         """Turn the table's stream off, if it has one; `ends` says where the log of each partition ends."""
         stream = self._on.pop(table_id, None)

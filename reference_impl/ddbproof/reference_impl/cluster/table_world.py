@@ -149,7 +149,7 @@ class TableWorld(ABC):
                 return False
             ahead = self._ahead_milliseconds + max(until - self.steady_milliseconds, 0)
             # What many requests have waited for in vain is no reason to stand still for as long afterwards.
-            self._ahead_milliseconds = min(ahead, _PATIENCE_MILLISECONDS)
+            self._ahead_milliseconds = min(ahead, PATIENCE_MILLISECONDS)
             self._pass(until)
         return True
 
