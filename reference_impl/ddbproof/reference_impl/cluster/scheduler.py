@@ -34,15 +34,12 @@ class Scheduler:
 
     def run_until(self, now_milliseconds: int) -> None:
         """Run all that is due by now, including what that adds and is due by now as well."""
-        again: list[Callable[[int], None]] = []
         while self._queue and self._queue[0][0] <= now_milliseconds:
             due_milliseconds, _, action = heapq.heappop(self._queue)
             self.now_milliseconds = due_milliseconds
             try:
                 action(due_milliseconds)
             except (UnavailableError, TransactionConflictError):
-                again.append(action)
+                # After now, and not after it was due: of a long time that passes at once every half second would be tried.
+                self.at(now_milliseconds + AGAIN_MILLISECONDS, action)
         self.now_milliseconds = now_milliseconds
-        for action in again:
-            # Not before now: of a long time that passes at once every half second would be tried.
-            self.at(now_milliseconds + AGAIN_MILLISECONDS, action)
