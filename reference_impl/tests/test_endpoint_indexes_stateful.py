@@ -92,7 +92,10 @@ class IndexMachine(RuleBasedStateMachine):
     def transact(self, one: Key, other: Key, owner: str | None) -> None:
         if one != other:
             puts = [{"Put": {"TableName": TABLE, "Item": self.version(key, owner)}} for key in (one, other)]
-            self.zones.tried("TransactWriteItems", TransactItems=puts)
+            try:
+                self.zones.tried("TransactWriteItems", TransactItems=puts)
+            except CallerError:
+                return  # cancelled
 
     # -- reads ------------------------------------------------------------------------------------------
 
