@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from zones_by_hand import ACCOUNT, REGION, TABLE, Zones
 
 from ddbproof.reference_impl.cluster.global_index import GlobalIndex
 from ddbproof.reference_impl.cluster.groups import TableGroups
+from ddbproof.reference_impl.errors import ServiceError
 
 OWNERS = "by-owner"
 """Partition key `owner`, sort key `n`; everything is projected."""
@@ -146,3 +148,30 @@ class Indexed(Zones):
 
 def in_order(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(items, key=lambda item: (item["pk"], item["sk"]))
+
+
+def filled(**options: Any) -> Indexed:
+    made = Indexed(**options)
+    made.clock.advance(options.get("create_delay_seconds", 0))
+    for number, (pk, sk, owner) in enumerate(
+        [("a", "1", "ann"), ("a", "2", "bob"), ("a", "3", "ann"), ("b", "1", "ann"), ("b", "2", None)]
+    ):
+        made.put_item(pk, sk, owner, 10 - number, colour="red", extra="x")
+    return made
+
+
+def refusal(table: Indexed, operation: str, /, **parameters: Any) -> str:
+    """Code and sentence of the refusal."""
+    with pytest.raises(ServiceError) as refused:
+        table.call(operation, **{"TableName": TABLE} | parameters)
+    return f"{refused.value.code}: {refused.value.message}"
+
+
+def add(table: Indexed, definition: dict[str, Any], *definitions: dict[str, str], **where: Any) -> None:
+    table.call(
+        "UpdateTable",
+        **where,
+        TableName=TABLE,
+        AttributeDefinitions=list(definitions),
+        GlobalSecondaryIndexUpdates=[{"Create": definition}],
+    )

@@ -14,8 +14,10 @@ from unittest.mock import patch
 import msgspec
 import pytest
 import test_endpoint_indexes as cases
+import test_endpoint_indexes_changes as changes
 import test_endpoint_indexes_zones as zones_cases
 from indexes_by_chance import first_failure
+from indexes_by_hand import filled
 
 from ddbproof.reference_impl.api import read_sources
 from ddbproof.reference_impl.cluster import cuts
@@ -232,7 +234,7 @@ BY_A_TEST: dict[Plant, Callable[[], None]] = {
         zones_cases.test_a_write_is_acknowledged_while_its_index_cannot_take_it_and_arrives_later
     ),
     not_sparse: lambda: cases.test_entries_are_in_the_order_of_the_index_and_items_without_its_keys_have_none(
-        cases.filled()
+        filled()
     ),
     told_before_it_is_committed: (
         zones_cases.test_what_a_leader_alone_has_is_in_no_index_and_when_it_is_lost_it_never_is
@@ -240,13 +242,13 @@ BY_A_TEST: dict[Plant, Callable[[], None]] = {
     older_version_taken: (
         zones_cases.test_changes_come_to_the_same_in_whatever_order_and_however_often_they_are_told
     ),
-    collections_cut: cases.test_a_partition_of_a_table_with_a_local_index_is_split_between_collections,
+    collections_cut: changes.test_a_partition_of_a_table_with_a_local_index_is_split_between_collections,
     backfill_with_a_gap: (
-        cases.test_an_added_index_is_filled_before_it_can_be_read_and_takes_part_in_writes_meanwhile
+        changes.test_an_added_index_is_filled_before_it_can_be_read_and_takes_part_in_writes_meanwhile
     ),
     active_before_it_is_filled: zones_cases.test_an_index_that_was_added_is_active_only_when_it_could_be_filled,
     strong_read_of_a_lagging_index: lambda: (
-        cases.test_a_global_index_is_never_read_strongly_and_a_local_one_is_if_asked(cases.filled())
+        cases.test_a_global_index_is_never_read_strongly_and_a_local_one_is_if_asked(filled())
     ),
 }
 
