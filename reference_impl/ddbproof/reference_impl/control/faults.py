@@ -148,7 +148,7 @@ class Faults:
         if not done:
             raise ConfigurationError(
                 "the partition cannot be split now",
-                hint="it needs two items, and no other split or change of members under way",
+                hint="it needs two items (of two item collections, if there is a local secondary index), and no other split or change of members under way",
             )
 
     # -- finding ----------------------------------------------------------------------------------------
