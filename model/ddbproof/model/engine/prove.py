@@ -285,9 +285,9 @@ class _Attempt:
                 if answer == z3.unknown:
                     return Verdict.UNKNOWN, None
                 model = solver.model()
+                added = self._false_instances(model, hypotheses, terms, last_round, given, seen)
                 if self.candidates > _MOST_CANDIDATES:
                     return Verdict.UNKNOWN, None
-                added = self._false_instances(model, hypotheses, terms, last_round, given, seen)
                 if not added:
                     break
                 solver.add(added)
@@ -366,6 +366,8 @@ class _Attempt:
                 if key in given:
                     continue
                 self.candidates += 1
+                if self.candidates > _MOST_CANDIDATES:
+                    return found  # in one round there may be as many as no memory holds
                 formula, came_up = self.world.instance(number, chosen)
                 if key not in seen:
                     seen.add(key)
