@@ -92,8 +92,5 @@ def connection_class(gateway: Gateway) -> type[DirectConnection]:
 
 def wire_form(response: Response) -> bytes:
     """An answer as it goes over the wire."""
-    parts = [_STATUS_LINES[response.status]]
-    for name, value in response.headers:
-        parts += (name, b": ", value, b"\r\n")
-    parts += (b"\r\n", response.body)
-    return b"".join(parts)
+    headers = b"".join([b"%b: %b\r\n" % header for header in response.headers])
+    return b"%b%b\r\n%b" % (_STATUS_LINES[response.status], headers, response.body)
