@@ -6,7 +6,7 @@ The number of seeds that each needs is recorded; it may shrink.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
@@ -18,6 +18,7 @@ import test_endpoint_indexes_changes as changes
 import test_endpoint_indexes_zones as zones_cases
 from indexes_by_chance import first_failure
 from indexes_by_hand import filled
+from runs_by_chance import named
 
 from ddbproof.reference_impl.api import read_sources
 from ddbproof.reference_impl.cluster import cuts
@@ -251,10 +252,6 @@ BY_A_TEST: dict[Plant, Callable[[], None]] = {
         cases.test_a_global_index_is_never_read_strongly_and_a_local_one_is_if_asked(filled())
     ),
 }
-
-
-def named(plants: Mapping[Plant, object]) -> list[Any]:
-    return [pytest.param(plant, id=plant.__name__) for plant in plants]
 
 
 @pytest.mark.parametrize("plant", named(BY_CHANCE))

@@ -5,13 +5,14 @@ The number of seeds that those found by chance need is recorded; it may shrink.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 import test_endpoint_shards as cases
+from runs_by_chance import first_failure_of, named
 from shards_by_hand import by_chance
 
 from ddbproof.model.kernel import streams as kernel
@@ -147,17 +148,7 @@ BY_A_TEST: dict[Plant, Callable[[], None]] = {
 
 
 def first_failure(seeds: int) -> int | None:
-    """The first of so many seeds whose run fails; None if none does."""
-    for seed in range(seeds):
-        try:
-            by_chance(seed)
-        except AssertionError:  # and nothing else: a defect that cannot be planted any more raises, too
-            return seed
-    return None
-
-
-def named(plants: Mapping[Plant, object]) -> list[Any]:
-    return [pytest.param(plant, id=plant.__name__) for plant in plants]
+    return first_failure_of(by_chance, seeds)
 
 
 @pytest.mark.parametrize("plant", named(BY_CHANCE))

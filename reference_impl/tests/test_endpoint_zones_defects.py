@@ -5,7 +5,7 @@ Some of them were there once. The number of seeds that each needs is recorded; i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
@@ -13,6 +13,7 @@ from unittest.mock import patch
 import pytest
 import test_endpoint_zones as cases
 import test_endpoint_zones_transactions as transacted
+from runs_by_chance import named
 from zones_by_chance import first_failure
 from zones_by_hand import REGION
 
@@ -160,10 +161,6 @@ BY_A_TEST: dict[Plant, Callable[[], None]] = {
         lambda: cases.test_changes_of_other_regions_wait_for_zones_and_arrive(cases.filled())
     ),
 }
-
-
-def named(plants: Mapping[Plant, object]) -> list[Any]:
-    return [pytest.param(plant, id=plant.__name__) for plant in plants]
 
 
 @pytest.mark.parametrize("plant", named(BY_CHANCE))
