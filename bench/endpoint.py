@@ -13,11 +13,12 @@ every durable step for replay. Linux only. Nothing is asserted: figures are for 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
 import platform
+import selectors
+import socket
 import statistics
 import sys
 import time
@@ -136,36 +137,61 @@ def prepared(server: Server, make: Callable[[int], Request], count: int) -> list
     return [framed(server, *make(number)) for number in range(count)]
 
 
-async def answer(reader: asyncio.StreamReader) -> bytes:
-    """One answer's body; ends the program if it is an error."""
-    head = (await reader.readuntil(b"\r\n\r\n")).lower()
-    if b"transfer-encoding: chunked" in head:
-        body = b""
-        while size := int(await reader.readline(), 16):
-            body += await reader.readexactly(size)
-            await reader.readline()
-        await reader.readline()
-    else:
-        body = await reader.readexactly(int(head.partition(b"content-length:")[2].split(b"\r\n")[0]))
-    if head.split(b" ", 2)[1] != b"200":
-        raise SystemExit(f"a request failed: {head[:30]!r} {body[:300]!r}")
-    return body
+class Connection:
+    """A connection with at most one request under way."""
+
+    def __init__(self, server: Server) -> None:
+        self.socket = socket.create_connection((server.host, server.port), timeout=60)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.started = 0.0
+        self._received = b""
+
+    def send(self, request: bytes) -> None:
+        """Send a request."""
+        self.started = time.perf_counter()
+        self.socket.sendall(request)
+
+    def is_answered(self) -> bool:
+        """Read what is there; True if an answer is whole now. Ends the program if it is an error."""
+        data = self.socket.recv(1 << 16)
+        if not data:
+            raise SystemExit("a connection was closed")
+        self._received += data
+        head, found, body = self._received.partition(b"\r\n\r\n")
+        if not found:
+            return False
+        lines = head.lower()
+        if b"transfer-encoding: chunked" in lines:
+            whole = body.endswith(b"0\r\n\r\n")
+        else:
+            length = lines.partition(b"content-length:")[2].split(b"\r\n", 1)[0]
+            whole = len(body) >= int(length)
+        if whole:
+            if head.split(b" ", 2)[1] != b"200":
+                raise SystemExit(f"a request failed: {head[:30]!r} {body[:300]!r}")
+            self._received = b""
+        return whole
 
 
-async def send_all(server: Server, requests: list[bytes], connections: int) -> list[float]:
-    """Send requests over so many connections; returns how long each took, in seconds."""
+def send_all(server: Server, requests: list[bytes], connections: int) -> list[float]:
+    """Send requests over so many connections, each as soon as there is an answer; returns how long each took, in seconds."""
     waiting, taken = iter(requests), []
-
-    async def one() -> None:
-        reader, writer = await asyncio.open_connection(server.host, server.port)
-        for request in waiting:
-            started = time.perf_counter()
-            writer.write(request)
-            await answer(reader)
-            taken.append(time.perf_counter() - started)
-        writer.close()
-
-    await asyncio.gather(*(one() for _ in range(connections)))
+    with selectors.DefaultSelector() as selector, contextlib.ExitStack() as stack:
+        for _, request in zip(range(connections), waiting, strict=False):
+            connection = Connection(server)
+            stack.callback(connection.socket.close)
+            selector.register(connection.socket, selectors.EVENT_READ, connection)
+            connection.send(request)
+        while selector.get_map():
+            for key, _ in selector.select():
+                connection = key.data
+                if connection.is_answered():
+                    taken.append(time.perf_counter() - connection.started)
+                    following = next(waiting, None)
+                    if following is None:
+                        selector.unregister(connection.socket)
+                    else:
+                        connection.send(following)
     return taken
 
 
@@ -175,7 +201,7 @@ def measure(
     """One round of so many requests."""
     requests = prepared(server, make, count)
     before = cpu_seconds(server.pids)
-    taken = asyncio.run(send_all(server, requests, connections))
+    taken = send_all(server, requests, connections)
     cpu = (cpu_seconds(server.pids) - before) / count * 1e6
     return Figures(cpu, statistics.median(taken) * 1e3, sorted(taken)[len(taken) * 99 // 100] * 1e3)
 
@@ -201,14 +227,14 @@ def started(stack: contextlib.ExitStack, name: str, *options: str) -> Server | N
     assert parts.port
     server = Server(frozenset(children() - before), parts.hostname, parts.port)
     try:
-        asyncio.run(send_all(server, [framed(server, "CreateTable", dict(TABLE))], 1))
+        send_all(server, [framed(server, "CreateTable", dict(TABLE))], 1)
     except SystemExit as refused:
         sys.stdout.write(f"{name}: left out ({refused})\n")
         return None
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         with contextlib.suppress(SystemExit):
-            asyncio.run(send_all(server, [framed(server, *get(0))], 1))
+            send_all(server, [framed(server, *get(0))], 1)
             return server
         time.sleep(0.2)
     raise SystemExit(f"the table of {name} does not become active")
@@ -265,7 +291,7 @@ def growth() -> None:
                 framed(server, "PutItem", {"TableName": "bench", "Item": {"pk": {"S": f"more-{number}"}}})
                 for number in range(filled, items)
             ]
-            asyncio.run(send_all(server, more, 8))
+            send_all(server, more, 8)
             filled = items
             row = [min(measure(server, make, 8).cpu for _ in range(ROUNDS)) for make in WORK.values()]
             sys.stdout.write(f"{items:>9} items      " + "".join(f"{it:12.0f}" for it in row) + "\n")
