@@ -42,6 +42,7 @@ ROUND_SECONDS = 2.0
 ROUNDS = 3
 CONNECTIONS = (1, 8, 64)
 KEYS = 1_000
+PATIENCE_SECONDS = 20
 PEERS = ("dynoxide", "dynalite", "dynamodb-local", "extenddb", "moto")
 SIGNER = SigV4Auth(
     Credentials(EXAMPLE_CREDENTIALS.access_key_id, EXAMPLE_CREDENTIALS.secret_access_key),
@@ -183,7 +184,10 @@ def send_all(server: Server, requests: list[bytes], connections: int) -> list[fl
             selector.register(connection.socket, selectors.EVENT_READ, connection)
             connection.send(request)
         while selector.get_map():
-            for key, _ in selector.select():
+            ready = selector.select(PATIENCE_SECONDS)
+            if not ready:
+                raise SystemExit(f"no answer in {PATIENCE_SECONDS} seconds")
+            for key, _ in ready:
                 connection = key.data
                 if connection.is_answered():
                     taken.append(time.perf_counter() - connection.started)
@@ -254,7 +258,13 @@ def compare(peers: tuple[str, ...]) -> None:
     """The reference beside the others."""
     with servers(peers) as running:
         best: dict[tuple[int, str, str], list[Figures]] = {}
-        counts = {name: requests_a_round(server) for name, server in running.items()}
+        counts: dict[str, int] = {}
+        for name, server in list(running.items()):
+            try:
+                counts[name] = requests_a_round(server)
+            except SystemExit as refused:
+                del running[name]
+                sys.stdout.write(f"{name}: left out ({refused})\n")
         for round_number in range(ROUNDS):
             for connections in CONNECTIONS:
                 for work, make in WORK.items():
