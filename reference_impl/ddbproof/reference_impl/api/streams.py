@@ -94,7 +94,7 @@ def apply_change(call: Call, record: TableRecord, specification: dict[str, Any] 
         return record
     view_type = wanted_view_type(specification)
     if view_type is not None:
-        return call.cluster.turn_stream_on(call.region, record.table_id, view_type, call.now_milliseconds)
+        return call.region.turn_stream_on(record.table_id, view_type, call.now_milliseconds)
     changed = call.region.change_table(record.table_id, stream_view_type=None)
     call.region.turn_stream_off(record.table_id, call.now_milliseconds)
     return changed

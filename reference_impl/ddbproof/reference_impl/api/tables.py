@@ -81,7 +81,7 @@ def create_table(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     )
     call.region.add_table(call.account, record)
     if view_type is not None:
-        record = call.cluster.turn_stream_on(call.region, record.table_id, view_type, now)
+        record = call.region.turn_stream_on(record.table_id, view_type, now)
     return {"TableDescription": table_description(call, record, status="CREATING")}
 
 

@@ -180,11 +180,6 @@ class Cluster:
 
     # -- streams --------------------------------------------------------------------------------------
 
-    @staticmethod
-    def turn_stream_on(region: Region, table_id: str, view_type: str, now_milliseconds: int) -> TableRecord:
-        """See `Region.turn_stream_on`."""
-        return region.turn_stream_on(table_id, view_type, now_milliseconds)
-
     def _replicate_with_stream(self, region: Region, table_id: str, now_milliseconds: int) -> None:
         """Every replica has a stream with both images (ME-13); a new one from when it has been filled."""
         record = region.table_by_id(table_id)

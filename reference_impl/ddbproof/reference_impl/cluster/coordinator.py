@@ -136,13 +136,14 @@ class Coordinator:
         if transactions.decision(found.record, number) == transactions.RUNNING:
             reasons = (CONFLICT_REASON,) * len(found.named)
             found = self.ledger.change(key, lambda newest: _decided(newest, number, reasons))
+        told, now_milliseconds = 0, self._scheduler.now_milliseconds
         for named in found.named:
             self._tell(named, number, found.record)
-        told, now_milliseconds = len(found.named), self._scheduler.now_milliseconds
+            told += 1
 
         def finished(newest: Ledgered | None) -> Ledgered:
             ledgered = _known(newest)
-            record = transactions.finish(ledgered.record, number, told, told, now_milliseconds)
+            record = transactions.finish(ledgered.record, number, len(ledgered.named), told, now_milliseconds)
             return ledgered.become(record)
 
         self.ledger.change(key, finished)
@@ -170,7 +171,8 @@ def _decided(found: Ledgered | None, number: int, reasons: tuple[str, ...]) -> L
         if CONFLICT_REASON in reasons:
             record = transactions.decide_to_cancel(ledgered.record, number)
         else:
-            record = transactions.decide_to_commit(ledgered.record, number, len(reasons), len(ledgered.named))
+            accepted = reasons.count(NO_REASON)
+            record = transactions.decide_to_commit(ledgered.record, number, len(ledgered.named), accepted)
     except NotAllowed:
         raise UnavailableError("somebody else has decided on the transaction") from None
     return ledgered.become(record, reasons)

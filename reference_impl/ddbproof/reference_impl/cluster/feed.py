@@ -27,10 +27,6 @@ class Followed(Protocol):
     def fold(self) -> Fold:
         """The live items and tombstones, as committed."""
 
-    @property
-    def log_length(self) -> int:
-        """How many changes have been taken."""
-
 
 class Feed:
     """The committed changes of one table in one Region.
@@ -57,11 +53,6 @@ class Feed:
         self._offer = offer
         self._watch = watch
         self._tidy = tidy
-
-    @property
-    def log_length(self) -> int:
-        """See `Followed.log_length`."""
-        return len(self.history)
 
     def take(self, change: Entry, group: int, position: int) -> None:
         """A change is committed, at a position of a partition's log."""

@@ -63,12 +63,10 @@ class Committed:
 
     def __init__(self) -> None:
         self.fold = Fold()
-        self.log_length = 0
 
     def take(self, change: Entry, _group: int, _position: int) -> None:
         """A change is committed."""
         self.fold.apply(change)
-        self.log_length += 1
 
 
 class Step(NamedTuple):

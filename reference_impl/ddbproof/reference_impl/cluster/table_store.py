@@ -222,7 +222,9 @@ class PartitionedTable:
 
     def settle(self, key: bytes, transaction: int, *, committed: bool) -> None:
         """Tell an item what was decided of a transaction, durably (`transacting.settle`)."""
-        leading = self.groups.serving(key)
+        leading = self.groups.serving(
+            key
+        )  # `prepare` has seen to the archive, and no split ends while an item is held
         prepared = leading.state.pending.get(key)
         transacting.settle(leading, key, transaction, self._region_number, committed=committed)
         self.groups.settle(leading, leading.leader.length)

@@ -122,7 +122,7 @@ class Leading(Office):
         """
         state, wall = self.state, self.replica.environment.wall_milliseconds()
         stored = state.fold.version_of(key)
-        if (state.pending or state.checked) and (key in state.pending or key in state.checked):
+        if key in state.pending or key in state.checked:
             version = transacting.version_after_checks(state, key, wall, region_number)
         elif stored is None:
             version = versions.first_version(wall, region_number)
