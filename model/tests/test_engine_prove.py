@@ -123,6 +123,21 @@ def test_a_solver_without_memory_proves_nothing_and_finds_nothing(monkeypatch: p
         bounded.search(system, deepest=2, seconds=30)
 
 
+def test_a_search_that_loses_its_way_is_begun_again_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With another number; what stays open is open."""
+    system = tickets()
+    right, left_open = z3.Solver.check, [True]
+
+    def once(solver: Any, *assumptions: Any) -> Any:
+        return z3.unknown if left_open and left_open.pop() else right(solver, *assumptions)
+
+    monkeypatch.setattr(z3.Solver, "check", once)
+    assert set(verdicts(system).values()) == {Verdict.PROVED}
+    monkeypatch.setattr(z3.Solver, "check", lambda *_: z3.unknown)
+    assert set(verdicts(system).values()) <= {Verdict.PROVED, Verdict.UNKNOWN}
+    assert Verdict.UNKNOWN in verdicts(system).values()
+
+
 def test_a_world_without_end_is_not_walked_to_its_end() -> None:
     """Where something grows with each step, each state is larger than the one before: the memory would not do."""
     found = explore(tickets(), Scope({"clerk": (1,)}, most_states=2_000))

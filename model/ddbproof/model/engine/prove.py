@@ -37,6 +37,9 @@ _LAST_ROUND = 2
 # Beyond this an obligation is given up as unknown: those that hold need a small part of it.
 _MOST_CANDIDATES = 40_000
 DEFAULT_RESOURCES = 50_000_000
+# What holds takes a fraction of a second, but once in many runs a search loses its way; another one, begun with another
+# number, does not.
+_SEARCHES = 3
 
 
 class Verdict(StrEnum):
@@ -227,6 +230,8 @@ def prove(
 ) -> Outcome:
     """Try to show one obligation. `resources` bounds each query in z3's own, repeatable unit.
 
+    A way that the solver leaves open is searched again, `_SEARCHES` times in all.
+
     With `export_directory` the last query of each way is written there as SMT-LIB, for another solver.
     """
     began = time.perf_counter()
@@ -235,7 +240,10 @@ def prove(
     verdict, witness = Verdict.PROVED, None
     for place, way in enumerate(world.ways(obligation.step)):
         try:
-            verdict, witness = attempt.way(obligation, invariant, place, way)
+            for seed in range(_SEARCHES):
+                verdict, witness = attempt.way(obligation, invariant, place, way, seed)
+                if verdict is not Verdict.UNKNOWN or attempt.candidates > _MOST_CANDIDATES:
+                    break
         except z3.Z3Exception as error:
             if not symbolic.is_out_of_memory(error):
                 raise
@@ -259,13 +267,14 @@ class _Attempt:
         self.candidates = 0
 
     def way(
-        self, obligation: Obligation, invariant: Invariant, place: int, way: Way
+        self, obligation: Obligation, invariant: Invariant, place: int, way: Way, seed: int
     ) -> tuple[Verdict, Witness | None]:
         goal, constants, terms = self._goal(obligation, invariant, way)
         if goal is None:
             return Verdict.PROVED, None
         solver = z3.Solver()
         solver.set("rlimit", self.resources)
+        solver.set("random_seed", seed)
         solver.add(list(way.conditions))
         solver.add(z3.Not(goal))
         hypotheses = () if obligation.step == INITIAL else self.world.hypotheses
