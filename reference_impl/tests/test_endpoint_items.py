@@ -30,7 +30,7 @@ class Table:
         )
 
     def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        context = CallContext("us-east-1", "000000000000", "request")
+        context = CallContext("us-east-1", "000000000000")
         if not operation.startswith("Batch"):
             parameters["TableName"] = "songs"
         answer = self.endpoint.call(operation, parameters, context)
@@ -235,7 +235,7 @@ def test_a_table_in_the_making_has_no_items() -> None:
     """CTL-01: data operations need ACTIVE or UPDATING."""
     with refused("ResourceNotFoundException"):
         ReferenceEndpoint().call(
-            "GetItem", {"TableName": "nope", "Key": {}}, CallContext("us-east-1", "000000000000", "request")
+            "GetItem", {"TableName": "nope", "Key": {}}, CallContext("us-east-1", "000000000000")
         )
 
 
@@ -250,4 +250,4 @@ def test_a_table_without_a_key_is_refused(member: str) -> None:
     }
     del request[member]
     with refused("ValidationException"):
-        ReferenceEndpoint().call("CreateTable", request, CallContext("us-east-1", "000000000000", "request"))
+        ReferenceEndpoint().call("CreateTable", request, CallContext("us-east-1", "000000000000"))

@@ -33,7 +33,7 @@ class World:
             self.settle()
 
     def call(self, operation: str, region: str = VIRGINIA, **parameters: Any) -> dict[str, Any]:
-        return self.endpoint.call(operation, parameters, CallContext(region, "000000000000", "request"))
+        return self.endpoint.call(operation, parameters, CallContext(region, "000000000000"))
 
     def create(self, region: str = VIRGINIA) -> None:
         self.call(

@@ -28,7 +28,7 @@ class Handle:
         self.endpoint = ReferenceEndpoint(EndpointOptions(**options), clock=self.clock)
 
     def call(self, operation: str, region: str = VIRGINIA, **parameters: Any) -> dict[str, Any]:
-        context = CallContext(region, "000000000000", "request")
+        context = CallContext(region, "000000000000")
         return self.endpoint.call(operation, parameters, context)
 
     def create(self, name: str = "songs", region: str = VIRGINIA, *, recovery: bool = False) -> None:

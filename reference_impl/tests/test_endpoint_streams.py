@@ -36,7 +36,7 @@ class World:
         )
 
     def call(self, operation: str, region: str = VIRGINIA, **parameters: Any) -> dict[str, Any]:
-        return self.endpoint.call(operation, parameters, CallContext(region, "000000000000", "request"))
+        return self.endpoint.call(operation, parameters, CallContext(region, "000000000000"))
 
     def refusal(self, operation: str, **parameters: Any) -> str:
         with pytest.raises(ServiceError) as refused:

@@ -41,7 +41,7 @@ class World:
             self.set_ttl(enabled=True)
 
     def call(self, operation: str, region: str = VIRGINIA, **parameters: Any) -> dict[str, Any]:
-        return self.endpoint.call(operation, parameters, CallContext(region, "000000000000", "request"))
+        return self.endpoint.call(operation, parameters, CallContext(region, "000000000000"))
 
     def set_ttl(self, *, enabled: bool, attribute: str = "until", region: str = VIRGINIA) -> dict[str, Any]:
         specification = {"Enabled": enabled, "AttributeName": attribute}

@@ -37,7 +37,7 @@ class World:
     def call(self, operation: str, region: str = "us-east-1", **parameters: Any) -> Document:
         # What is sent is never changed for the sender: each call has a copy of its own.
         copy = msgspec.json.decode(msgspec.json.encode(parameters))
-        answer = self.endpoint.call(operation, copy, CallContext(region, "000000000000", "request"))
+        answer = self.endpoint.call(operation, copy, CallContext(region, "000000000000"))
         decoded: Document = msgspec.json.decode(msgspec.json.encode(answer))
         return decoded
 

@@ -87,7 +87,9 @@ class Transport(asyncio.Transport):
     def resume_reading(self) -> None: ...
 
 
-def conversation(pieces: Sequence[bytes], *, direct: bool) -> tuple[bytes, bool]:
+def conversation(
+    pieces: Sequence[bytes], *, direct: bool, keep_alive_seconds: int = 65
+) -> tuple[bytes, bool]:
     """What comes back on one connection, with the shortcut or without; and if it is closed."""
 
     async def talk() -> tuple[bytes, bool]:
@@ -102,6 +104,7 @@ def conversation(pieces: Sequence[bytes], *, direct: bool) -> tuple[bytes, bool]
             date_header=False,
             server_header=False,
             log_level="critical",
+            timeout_keep_alive=keep_alive_seconds,
         )
         kind = connection_class(gateway) if direct else DirectConnection.__mro__[1]
         connection = kind(config=config, server_state=ServerState(), app_state={})
@@ -151,3 +154,15 @@ def test_a_body_that_ends_early_is_not_answered() -> None:
     """Nobody is there to be answered."""
     written, _ = conversation([LIST[:-1]], direct=True)
     assert written == b""
+
+
+@pytest.mark.parametrize("pieces", [[], [LIST], [request("ListTables", b"{}", method="PUT")]], ids=range(3))
+def test_an_idle_connection_is_closed(pieces: list[bytes]) -> None:
+    """With a keep-alive time of nought seconds, as soon as nothing is awaited, whichever way was gone."""
+    assert conversation(pieces, direct=True, keep_alive_seconds=0)[1]
+
+
+@pytest.mark.parametrize("end", [10, 200, -1], ids=["in the line", "in the headers", "in the body"])
+def test_a_connection_with_a_request_under_way_is_not_idle(end: int) -> None:
+    """However long the rest of it takes."""
+    assert conversation([LIST[:end]], direct=True, keep_alive_seconds=0) == (b"", False)

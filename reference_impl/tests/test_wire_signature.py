@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ddbproof.reference_impl.errors import AuthenticationError
 from ddbproof.reference_impl.options import AccessKey, EndpointOptions
-from ddbproof.reference_impl.wire.signature import authenticate, parse_authorization, verify
+from ddbproof.reference_impl.wire.signature import Callers, parse_authorization, verify
 
 KEY_ID = "AKIAIOSFODNN7EXAMPLE"
 SECRET = "a secret of the tests"
@@ -52,7 +52,7 @@ def refused(
     options: EndpointOptions, headers: Headers, body: bytes = BODY, target: str = "/"
 ) -> tuple[str, str]:
     with pytest.raises(AuthenticationError) as raised:
-        authenticate(options, "POST", target, headers, body)
+        Callers(options).of("POST", target, headers, body)
     assert raised.value.status == 400
     assert SECRET not in raised.value.message
     return raised.value.code, raised.value.message
@@ -60,24 +60,24 @@ def refused(
 
 def test_region_comes_from_the_scope_and_account_from_the_key() -> None:
     """One address serves all Regions."""
-    caller = authenticate(OPEN, "POST", "/", signed(region="eu-west-1"), BODY)
-    assert (caller.region, caller.account, caller.access_key_id) == ("eu-west-1", "123456789012", KEY_ID)
+    caller = Callers(OPEN).of("POST", "/", signed(region="eu-west-1"), BODY)
+    assert (caller.region, caller.account) == ("eu-west-1", "123456789012")
 
 
 def test_an_unknown_key_belongs_to_the_default_account() -> None:
     """Any credentials will do unless signatures are verified."""
-    assert authenticate(OPEN, "POST", "/", signed(key_id="whoever/else"), BODY).account == "000000000000"
+    assert Callers(OPEN).of("POST", "/", signed(key_id="whoever/else"), BODY).account == "000000000000"
 
 
 def test_a_right_signature_is_accepted() -> None:
     """botocore signs, we agree."""
-    assert authenticate(STRICT, "POST", "/", signed(), BODY).account == "123456789012"
+    assert Callers(STRICT).of("POST", "/", signed(), BODY).account == "123456789012"
 
 
 def test_a_query_is_part_of_the_signature() -> None:
     """What is sent in the path is signed too."""
     headers = signed(query="?b=2&a=1")
-    assert authenticate(STRICT, "POST", "/?b=2&a=1", headers, BODY)
+    assert Callers(STRICT).of("POST", "/?b=2&a=1", headers, BODY)
     assert refused(STRICT, headers, target="/?b=2&a=2")[0] == "InvalidSignatureException"
 
 
@@ -183,7 +183,7 @@ def test_a_malformed_authorization_is_incomplete(header: bytes) -> None:
 def test_spacing_and_order_of_the_authorization_are_free() -> None:
     """Some SDKs leave out the spaces."""
     header = b"AWS4-HMAC-SHA256  Signature=0,SignedHeaders=host,Credential=a/20260101/us-east-1/dynamodb/aws4_request"
-    assert authenticate(OPEN, "POST", "/", {b"authorization": header}, BODY).region == "us-east-1"
+    assert Callers(OPEN).of("POST", "/", {b"authorization": header}, BODY).region == "us-east-1"
 
 
 def test_a_region_that_is_not_served_is_refused_and_the_served_ones_named() -> None:
@@ -206,4 +206,4 @@ def test_any_header_is_a_caller_or_a_refusal(header: bytes) -> None:
     """Nothing but AuthenticationError comes out."""
     for options in (OPEN, STRICT):
         with pytest.raises(AuthenticationError):
-            authenticate(options, "POST", "/", {b"authorization": header}, BODY)
+            Callers(options).of("POST", "/", {b"authorization": header}, BODY)

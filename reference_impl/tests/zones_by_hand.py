@@ -46,7 +46,7 @@ class Zones:
         )
 
     def call(self, operation: str, /, region: str = REGION, **parameters: Any) -> dict[str, Any]:
-        answer = self.endpoint.call(operation, parameters, CallContext(region, ACCOUNT, "request"))
+        answer = self.endpoint.call(operation, parameters, CallContext(region, ACCOUNT))
         decoded: dict[str, Any] = json.loads(encode(answer))
         return decoded
 

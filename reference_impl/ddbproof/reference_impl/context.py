@@ -6,17 +6,16 @@ answers with a JSON-ready dictionary or raises `ServiceError`. Nothing below thi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class CallContext:
-    """The caller of one request: `region` from the credential scope, `account` of 12 digits, `request_id`."""
+
+class CallContext(msgspec.Struct, frozen=True):
+    """The caller of a request: `region` from the credential scope, `account` of 12 digits."""
 
     region: str
     account: str
-    request_id: str
 
 
 class Backend(Protocol):

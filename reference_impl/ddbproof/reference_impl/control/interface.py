@@ -144,8 +144,8 @@ def _parameters(body: bytes) -> dict[str, Any]:
 
 def _answer(status: int, content: dict[str, Any]) -> Response:
     body = msgspec.json.encode(content)
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    return Response(status, headers, body)
+    head = b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
+    return Response(status, head, body)
 
 
 def _refusal(status: int, sentence: str, hint: str | None) -> Response:

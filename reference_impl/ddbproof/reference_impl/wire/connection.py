@@ -6,13 +6,15 @@ else (other paths and methods, bodies in chunks, `Expect`, HTTP/1.0, requests th
 answered yet) goes the way that uvicorn prepares.
 
 This is uvicorn's own protocol class with a shortcut in it; its version is pinned, and the tests send the same requests
-both ways.
+both ways. Two things it does otherwise. The parser puts headers into a dictionary itself. And one timer a connection
+looks from time to time whether anything has come since, where uvicorn sets one anew for each request; a connection
+that is idle is closed after the keep-alive time, at the latest after twice as long.
 """
 
 from __future__ import annotations
 
-from http import HTTPStatus
-from typing import TYPE_CHECKING, ClassVar
+import asyncio
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -20,35 +22,49 @@ from ddbproof.reference_impl.wire.codec import LARGEST_BODY_BYTES
 
 if TYPE_CHECKING:
     from ddbproof.reference_impl.wire.gateway import Gateway
-    from ddbproof.reference_impl.wire.response import Response
-
-_STATUS_LINES = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
-}
 
 
 class DirectConnection(HttpToolsProtocol):
     """One connection; see above. `gateway` answers."""
 
     gateway: ClassVar[Gateway]
-    _body: list[bytes] | None = None
+
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        self._given: dict[bytes, bytes] = {}
+        # The parser looks its callbacks up once, when it is made. Of two headers with one name the last counts, as in `asgi`.
+        self.on_header = self._given.__setitem__  # type: ignore[method-assign, assignment]
+        super().__init__(*args, **keywords)
+        self._fields: dict[bytes, bytes] = {}
+        self._body: list[bytes] | None = None
+        self._in_request = False
+        self._pieces = 0
+        self._idle_timer: asyncio.TimerHandle | None = None
+
+    # -- requests ---------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes have come."""
+        self._pieces += 1
+        super().data_received(data)
 
     def on_message_begin(self) -> None:
         """A request begins; what only ASGI needs is prepared when it turns out to be needed."""
+        self._in_request = True
         self.url = b""
-        self.expect_100_continue = False
-        self.headers = []
+        self._given.clear()
 
     def on_headers_complete(self) -> None:
         """Decide which way the request goes."""
-        if self._is_usual():
+        fields = self._fields = {name.lower(): value for name, value in self._given.items()}
+        if self._is_usual(fields):
             self._body = []
             return
         self._body = None
-        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        url = self.url
         super().on_message_begin()
-        self.url, self.expect_100_continue = url, expects
-        self.headers += headers
+        self.url = url
+        self.headers += fields.items()
+        self.expect_100_continue = fields.get(b"expect", b"").lower() == b"100-continue"
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -60,37 +76,54 @@ class DirectConnection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """All of the request is here."""
-        if self._body is None:
+        self._in_request = False
+        chunks = self._body
+        if chunks is None:
             super().on_message_complete()
             return
-        chunks, self._body = self._body, None
+        self._body = None
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        self.transport.write(wire_form(self.gateway.handle("POST", "/", dict(self.headers), body)))
-        self.on_response_complete()
+        self.server_state.total_requests += 1
+        self.transport.write(self.gateway.handle("POST", "/", self._fields, body).on_the_wire)
 
-    def _is_usual(self) -> bool:
-        parser = self.parser
-        if self.url != b"/" or self.expect_100_continue or parser.get_method() != b"POST":
+    def _is_usual(self, fields: dict[bytes, bytes]) -> bool:
+        parser, cycle = self.parser, self.cycle
+        if self.url != b"/" or parser.get_method() != b"POST" or parser.get_http_version() != "1.1":
             return False
-        if parser.get_http_version() != "1.1" or not parser.should_keep_alive() or parser.should_upgrade():
+        if b"transfer-encoding" in fields or b"expect" in fields:
             return False
-        if self.flow.write_paused or (self.cycle is not None and not self.cycle.response_complete):
+        if not parser.should_keep_alive() or parser.should_upgrade():
             return False
-        announced = b""
-        for name, value in self.headers:
-            if name == b"content-length":
-                announced = value
-            elif name == b"transfer-encoding":
-                return False
+        if self.flow.write_paused or (cycle is not None and not cycle.response_complete):
+            return False
+        announced = fields.get(b"content-length", b"")
         return announced.isdigit() and len(announced) < 10 and int(announced) <= LARGEST_BODY_BYTES
+
+    # -- the connection's life --------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client is there."""
+        super().connection_made(transport)
+        self._look_again(self._pieces)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        super().connection_lost(exc)
+
+    def _look_again(self, pieces: int) -> None:
+        self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle, pieces)
+
+    def _close_if_idle(self, pieces: int) -> None:
+        """Close the connection if nothing has come since there were so many pieces, and nothing is awaited."""
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if pieces != self._pieces or self._in_request or answering:
+            self._look_again(self._pieces)
+        else:
+            self.timeout_keep_alive_handler()
 
 
 def connection_class(gateway: Gateway) -> type[DirectConnection]:
     """The class of connections that a gateway answers."""
     return type("Connection", (DirectConnection,), {"gateway": gateway})
-
-
-def wire_form(response: Response) -> bytes:
-    """An answer as it goes over the wire."""
-    headers = b"".join([b"%b: %b\r\n" % header for header in response.headers])
-    return b"%b%b\r\n%b" % (_STATUS_LINES[response.status], headers, response.body)

@@ -19,13 +19,13 @@ from email.utils import formatdate
 from zlib import crc32
 
 from ddbproof.reference_impl.cluster.clock import Clock
-from ddbproof.reference_impl.context import Backend, CallContext
+from ddbproof.reference_impl.context import Backend
 from ddbproof.reference_impl.errors import CallerError, EndpointError, ServiceError
 from ddbproof.reference_impl.options import EndpointOptions
 from ddbproof.reference_impl.wire.codec import LARGEST_BODY_BYTES, decode_body, encode, encode_error
 from ddbproof.reference_impl.wire.response import Response
 from ddbproof.reference_impl.wire.shapes import input_checker, operation_names
-from ddbproof.reference_impl.wire.signature import authenticate
+from ddbproof.reference_impl.wire.signature import Callers
 
 logger = logging.getLogger("ddbproof.reference_impl")
 
@@ -33,6 +33,10 @@ HEALTHY = b"healthy: ddbproof reference endpoint\n"
 REQUEST_ID_LENGTH = 52
 _SERVICES = {"DynamoDB_20120810": "dynamodb", "DynamoDBStreams_20120810": "dynamodbstreams"}
 _JSON = b"application/x-amz-json-1.0"
+_HEAD = (
+    b"server: Server\r\ndate: %b\r\ncontent-type: %b\r\ncontent-length: %d\r\n"
+    b"x-amzn-requestid: %b\r\nx-amz-crc32: %d\r\n"
+)
 # Maps a random byte to one of the 32 characters of request ids.
 _REQUEST_ID_CHARACTERS = b"0123456789ABCDEFGHIJKLMNOPQRSTUV" * 8
 
@@ -42,7 +46,7 @@ class Gateway:
 
     def __init__(self, backend: Backend, options: EndpointOptions, clock: Clock) -> None:
         self._backend = backend
-        self._options = options
+        self._callers = Callers(options)
         self._clock = clock
         self._random = random.Random(options.seed)  # noqa: S311 - request ids are no secrets
         self._operations = {
@@ -62,18 +66,16 @@ class Gateway:
         if method in ("GET", "HEAD") and target == "/":
             return self._response(200, HEALTHY, b"text/plain", request_id)
         try:
-            answer = self._answer(method, target, headers, body, request_id)
+            answer = self._answer(method, target, headers, body)
             return self._response(200, answer, _JSON, request_id)
         except ServiceError as error:
             return self._refusal(error, request_id)
         except Exception:
             operation = headers.get(b"x-amz-target", b"")[:200]
-            logger.exception("request %s (%r) failed", request_id, operation)
+            logger.exception("request %s (%r) failed", request_id.decode(), operation)
             return self._refusal(EndpointError(), request_id)
 
-    def _answer(
-        self, method: str, target: str, headers: Mapping[bytes, bytes], body: bytes, request_id: str
-    ) -> bytes:
+    def _answer(self, method: str, target: str, headers: Mapping[bytes, bytes], body: bytes) -> bytes:
         if target != "/" and target.partition("?")[0] != "/":
             raise CallerError("UnknownOperationException", "Operations are sent to the path /", status=404)
         if method != "POST":
@@ -84,40 +86,26 @@ class Gateway:
         if known is None:
             raise CallerError("UnknownOperationException", "")
         service, operation = known
-        caller = authenticate(self._options, method, target, headers, body)
+        caller = self._callers.of(method, target, headers, body)
         parameters = decode_body(body)
         input_checker(service, operation)(parameters)
-        context = CallContext(caller.region, caller.account, request_id)
-        return encode(self._backend.call(operation, parameters, context))
+        return encode(self._backend.call(operation, parameters, caller))
 
     def too_large(self) -> Response:
         """The answer to a request whose body was not read to its end; it also ends the connection."""
-        response = self._refusal(_too_large(), self._request_id())
-        response.headers.append((b"connection", b"close"))
-        return response
+        return self._refusal(_too_large(), self._request_id()).with_header(b"connection", b"close")
 
-    def _refusal(self, error: ServiceError, request_id: str) -> Response:
+    def _refusal(self, error: ServiceError, request_id: bytes) -> Response:
         response = self._response(error.status, encode_error(error), _JSON, request_id)
-        if error.status == 405:
-            response.headers.append((b"allow", b"POST"))
-        return response
+        return response.with_header(b"allow", b"POST") if error.status == 405 else response
 
-    def _request_id(self) -> str:
-        return self._random.randbytes(REQUEST_ID_LENGTH).translate(_REQUEST_ID_CHARACTERS).decode()
+    def _request_id(self) -> bytes:
+        number = self._random.getrandbits(8 * REQUEST_ID_LENGTH)
+        return number.to_bytes(REQUEST_ID_LENGTH, "little").translate(_REQUEST_ID_CHARACTERS)
 
-    def _response(self, status: int, body: bytes, content_type: bytes, request_id: str) -> Response:
-        return Response(
-            status,
-            [
-                (b"server", b"Server"),
-                (b"date", self._date_header()),
-                (b"content-type", content_type),
-                (b"content-length", b"%d" % len(body)),
-                (b"x-amzn-requestid", request_id.encode()),
-                (b"x-amz-crc32", b"%d" % crc32(body)),
-            ],
-            body,
-        )
+    def _response(self, status: int, body: bytes, content_type: bytes, request_id: bytes) -> Response:
+        date = self._date_header()
+        return Response(status, _HEAD % (date, content_type, len(body), request_id, crc32(body)), body)
 
     def _date_header(self) -> bytes:
         second = self._clock.now_milliseconds() // 1000

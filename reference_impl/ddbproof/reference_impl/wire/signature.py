@@ -22,6 +22,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
+from ddbproof.reference_impl.context import CallContext
 from ddbproof.reference_impl.errors import AuthenticationError
 from ddbproof.reference_impl.options import AccessKey, EndpointOptions
 
@@ -29,7 +30,7 @@ LARGEST_CLOCK_SKEW = timedelta(minutes=5)
 ALGORITHM = "AWS4-HMAC-SHA256"
 MUST_BE_SIGNED = ("host", "x-amz-date", "x-amz-target")
 _SERVICE = "dynamodb"
-_USUAL = re.compile(r"AWS4-HMAC-SHA256 Credential=([^,\s]+), SignedHeaders=([^,\s]+), Signature=([^,\s]+)\Z")
+_USUAL = re.compile(rb"AWS4-HMAC-SHA256 Credential=([^,\s]+), SignedHeaders=[^,\s]+, Signature=[^,\s]+\Z")
 _PARTS = re.compile(r"([A-Za-z]+)=([^,\s]+)")
 _STAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z\Z")
 _ANYBODY = AccessKey()
@@ -52,22 +53,9 @@ class Authorization(NamedTuple):
     signature: str
 
 
-class Caller(NamedTuple):
-    """Who signed, and for which Region."""
-
-    access_key_id: str
-    region: str
-    account: str
-
-
 def parse_authorization(header: bytes) -> Authorization:
     """Raises AuthenticationError unless the header is a complete SigV4 authorization."""
-    text = header.decode("latin-1")
-    usual = _USUAL.match(text)
-    if usual is not None:
-        credential, signed_headers, given = usual.groups()
-        return Authorization(parse_scope(credential), signed_headers, given)
-    algorithm, _, rest = text.partition(" ")
+    algorithm, _, rest = header.decode("latin-1").partition(" ")
     if algorithm != ALGORITHM:
         raise _incomplete(f"Authorization header must begin with '{ALGORITHM}'.")
     parts = dict(_PARTS.findall(rest))
@@ -77,7 +65,6 @@ def parse_authorization(header: bytes) -> Authorization:
     return Authorization(parse_scope(parts["Credential"]), parts["SignedHeaders"], parts["Signature"])
 
 
-@lru_cache(1024)
 def parse_scope(credential: str) -> Scope:
     """Raises AuthenticationError unless the text is `key/date/Region/service/aws4_request`."""
     parts = credential.rsplit("/", 4)
@@ -86,33 +73,50 @@ def parse_scope(credential: str) -> Scope:
     return Scope(*parts[:4])
 
 
-def authenticate(
-    options: EndpointOptions, method: str, target: str, headers: Mapping[bytes, bytes], body: bytes
-) -> Caller:
-    """The caller of a request.
+class Callers:
+    """Who calls the endpoint with these options."""
 
-    `target` is path and query as sent, `headers` have lower-case names. Raises AuthenticationError.
-    """
-    header = headers.get(b"authorization")
-    if header is None:
-        raise AuthenticationError("MissingAuthenticationTokenException", _missing_sentence(target))
-    authorization = parse_authorization(header)
-    scope = authorization.scope
-    if scope.service != _SERVICE:
-        raise _invalid(f"Credential should be scoped to correct service: '{_SERVICE}'.")
-    if scope.region not in options.regions:
-        raise _invalid(
-            f"Credential should be scoped to a valid Region, not '{scope.region}'. "
-            f"This endpoint serves {', '.join(options.regions)}."
-        )
-    key = options.access_keys.get(scope.access_key_id)
-    if options.verify_signatures:
-        if key is None or key.secret is None:
-            raise AuthenticationError(
-                "UnrecognizedClientException", "The security token included in the request is invalid."
+    def __init__(self, options: EndpointOptions) -> None:
+        self._options = options
+        # Headers of one caller differ in their signatures only, which are looked at if `verify_signatures` asks for it.
+        self._known = lru_cache(1024)(self._of_credential)
+
+    def of(self, method: str, target: str, headers: Mapping[bytes, bytes], body: bytes) -> CallContext:
+        """The caller of a request.
+
+        `target` is path and query as sent, `headers` have lower-case names. Raises AuthenticationError.
+        """
+        header = headers.get(b"authorization")
+        if header is None:
+            raise AuthenticationError("MissingAuthenticationTokenException", _missing_sentence(target))
+        if not self._options.verify_signatures:
+            usual = _USUAL.match(header)
+            if usual is not None:
+                return self._known(usual[1])
+        authorization = parse_authorization(header)
+        caller = self._of_scope(authorization.scope)
+        if self._options.verify_signatures:
+            key = self._options.access_keys.get(authorization.scope.access_key_id)
+            if key is None or key.secret is None:
+                raise AuthenticationError(
+                    "UnrecognizedClientException", "The security token included in the request is invalid."
+                )
+            verify(authorization, key.secret, method, target, headers, body, datetime.now(UTC))
+        return caller
+
+    def _of_credential(self, credential: bytes) -> CallContext:
+        return self._of_scope(parse_scope(credential.decode("latin-1")))
+
+    def _of_scope(self, scope: Scope) -> CallContext:
+        options = self._options
+        if scope.service != _SERVICE:
+            raise _invalid(f"Credential should be scoped to correct service: '{_SERVICE}'.")
+        if scope.region not in options.regions:
+            raise _invalid(
+                f"Credential should be scoped to a valid Region, not '{scope.region}'. "
+                f"This endpoint serves {', '.join(options.regions)}."
             )
-        verify(authorization, key.secret, method, target, headers, body, datetime.now(UTC))
-    return Caller(scope.access_key_id, scope.region, (key or _ANYBODY).account)
+        return CallContext(scope.region, options.access_keys.get(scope.access_key_id, _ANYBODY).account)
 
 
 def verify(
