@@ -117,8 +117,9 @@ def conversation(
                     await asyncio.sleep(0)
         for _ in range(200):
             await asyncio.sleep(0)
+        closed = transport.closed
         connection.connection_lost(None)
-        return transport.written, transport.closed
+        return transport.written, closed
 
     return asyncio.run(talk())
 
