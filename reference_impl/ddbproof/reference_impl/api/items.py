@@ -26,6 +26,7 @@ from ddbproof.reference_impl.errors import CallerError, ValidationError
 from ddbproof.reference_impl.expressions import (
     Bindings,
     CompiledCondition,
+    CompiledProjection,
     CompiledUpdate,
     UpdateResult,
     compile_condition,
@@ -44,6 +45,18 @@ from ddbproof.reference_impl.values.keys import (
 LARGEST_ITEM_BYTES = 400 * 1024
 
 _LEGACY = ("Expected", "ConditionalOperator", "AttributeUpdates", "AttributesToGet")
+# What a request can do without, so that one look tells that none of it has to be seen to.
+_OF_READS = frozenset((*_LEGACY, "ProjectionExpression", "ExpressionAttributeNames"))
+_OF_WRITES = frozenset(
+    (
+        *_LEGACY,
+        "ConditionExpression",
+        "ExpressionAttributeNames",
+        "ExpressionAttributeValues",
+        "ReturnValues",
+    )
+)
+_NOTHING_GIVEN = Bindings()
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, dict[str, Any]]).decode
 
@@ -60,17 +73,17 @@ def decode_item(image: Image) -> Item:
 
 def get_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     """GetItem."""
-    refuse_unbuilt("GetItem", parameters, _LEGACY)
-    bindings = Bindings(parameters.get("ExpressionAttributeNames"), None)
-    text = parameters.get("ProjectionExpression")
-    projection = None if text is None else compile_projection(text)
-    bindings.check(projection)
+    bindings, projection = _NOTHING_GIVEN, None
+    if not parameters.keys().isdisjoint(_OF_READS):
+        bindings, projection = _projection_of(parameters)
     record = usable_table(call, parameters["TableName"])
     key = key_bytes(record.key_schema, parameters["Key"])
     consistent = parameters.get("ConsistentRead", False)
     image = call.region.store(record.table_id).read(key, consistent=consistent)
     size = 0 if image is None else image.size_bytes
-    answer = consumed_capacity(record, parameters, read_units(size, consistent=consistent))
+    answer: dict[str, Any] = {}
+    if "ReturnConsumedCapacity" in parameters:
+        answer = consumed_capacity(record, parameters, read_units(size, consistent=consistent))
     if image is None:
         return answer
     if projection is None:
@@ -78,6 +91,15 @@ def get_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     else:
         answer["Item"] = projection.apply(decode_item(image), bindings)
     return answer
+
+
+def _projection_of(parameters: dict[str, Any]) -> tuple[Bindings, CompiledProjection | None]:
+    refuse_unbuilt("GetItem", parameters, _LEGACY)
+    bindings = Bindings(parameters.get("ExpressionAttributeNames"), None)
+    text = parameters.get("ProjectionExpression")
+    projection = None if text is None else compile_projection(text)
+    bindings.check(projection)
+    return bindings, projection
 
 
 def put_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -107,6 +129,8 @@ def delete_item(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
 
 def _replacing(operation: str, parameters: dict[str, Any]) -> tuple[Bindings, CompiledCondition | None]:
     """The checks that PutItem and DeleteItem share; their condition, compiled."""
+    if parameters.keys().isdisjoint(_OF_WRITES):
+        return _NOTHING_GIVEN, None
     refuse_unbuilt(operation, parameters, _LEGACY)
     if parameters.get("ReturnValues", "NONE") not in ("NONE", "ALL_OLD"):
         raise ValidationError("ReturnValues can only be ALL_OLD or NONE")
@@ -123,12 +147,13 @@ def _replace(
 ) -> dict[str, Any]:
     """Write the whole item, or delete it, and answer."""
     old = call.region.store(record.table_id).write(key, item, size_bytes)
+    answer: dict[str, Any] = {}
     if record.indexes:
         answer = consumed_by_write(call, record, parameters, key, old, (item, size_bytes))
         answer |= metrics_of_write(
             call, record, parameters, parameters["Key"] if item is None else parameters["Item"]
         )
-    else:
+    elif "ReturnConsumedCapacity" in parameters:
         answer = consumed_capacity(record, parameters, write_units(_size(old), size_bytes))
     if parameters.get("ReturnValues") == "ALL_OLD" and old is not None:
         answer["Attributes"] = msgspec.Raw(old.item)

@@ -92,7 +92,7 @@ def _compile(shape: Shape, seen: dict[str, Checker]) -> Checker:
         return _map(shape, seen)
     if isinstance(shape, ListShape):
         return _list(shape, seen)
-    return _constrained(_SCALARS[shape.type_name](shape), _rules(shape))
+    return _measured_text(shape) or _constrained(_SCALARS[shape.type_name](shape), _rules(shape))
 
 
 def _attribute_value(value: Any, path: str, problems: Problems) -> None:
@@ -210,10 +210,26 @@ TypeCheck = Callable[[Any], None]
 
 
 def _constrained(check_type: TypeCheck, rules: Rules | None) -> Checker:
+    if rules is None:
+        return lambda value, _path, _problems: check_type(value)
+
     def check(value: Any, path: str, problems: Problems) -> None:
         check_type(value)
-        if rules is not None:
-            _apply(rules, value, path, problems)
+        _apply(rules, value, path, problems)
+
+    return check
+
+
+def _measured_text(shape: Shape) -> Checker | None:
+    """Text of which only the length is limited: names, which nearly every request carries. None for any other shape."""
+    if shape.type_name != "string" or "enum" in shape.metadata or "pattern" in shape.metadata:
+        return None
+    least, most = shape.metadata.get("min", 0), shape.metadata.get("max", float("inf"))
+    check_at_length = _constrained(_text(shape), _rules(shape))
+
+    def check(value: Any, path: str, problems: Problems) -> None:
+        if value.__class__ is not str or not least <= len(value) <= most:
+            check_at_length(value, path, problems)
 
     return check
 

@@ -19,7 +19,6 @@ import hmac
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import NamedTuple
 
 from ddbproof.reference_impl.context import CallContext
@@ -30,10 +29,11 @@ LARGEST_CLOCK_SKEW = timedelta(minutes=5)
 ALGORITHM = "AWS4-HMAC-SHA256"
 MUST_BE_SIGNED = ("host", "x-amz-date", "x-amz-target")
 _SERVICE = "dynamodb"
-_USUAL = re.compile(rb"AWS4-HMAC-SHA256 Credential=([^,\s]+), SignedHeaders=[^,\s]+, Signature=[^,\s]+\Z")
+_USUAL = re.compile(rb"AWS4-HMAC-SHA256 Credential=[^,\s]+, SignedHeaders=[^,\s=]+, Signature=[0-9A-Za-z]+\Z")
 _PARTS = re.compile(r"([A-Za-z]+)=([^,\s]+)")
 _STAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z\Z")
 _ANYBODY = AccessKey()
+_MOST_KNOWN = 1024
 
 
 class Scope(NamedTuple):
@@ -78,8 +78,8 @@ class Callers:
 
     def __init__(self, options: EndpointOptions) -> None:
         self._options = options
-        # Headers of one caller differ in their signatures only, which are looked at if `verify_signatures` asks for it.
-        self._known = lru_cache(1024)(self._of_credential)
+        # By all of a usual header but the signature, which is looked at only if `verify_signatures` asks for it.
+        self._known: dict[bytes, CallContext] = {}
 
     def of(self, method: str, target: str, headers: Mapping[bytes, bytes], body: bytes) -> CallContext:
         """The caller of a request.
@@ -89,10 +89,10 @@ class Callers:
         header = headers.get(b"authorization")
         if header is None:
             raise AuthenticationError("MissingAuthenticationTokenException", _missing_sentence(target))
-        if not self._options.verify_signatures:
-            usual = _USUAL.match(header)
-            if usual is not None:
-                return self._known(usual[1])
+        beginning, _, given = header.rpartition(b"=")
+        caller = self._known.get(beginning)
+        if caller is not None and given.isalnum():
+            return caller
         authorization = parse_authorization(header)
         caller = self._of_scope(authorization.scope)
         if self._options.verify_signatures:
@@ -102,10 +102,11 @@ class Callers:
                     "UnrecognizedClientException", "The security token included in the request is invalid."
                 )
             verify(authorization, key.secret, method, target, headers, body, datetime.now(UTC))
+        elif _USUAL.match(header):
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[beginning] = caller
         return caller
-
-    def _of_credential(self, credential: bytes) -> CallContext:
-        return self._of_scope(parse_scope(credential.decode("latin-1")))
 
     def _of_scope(self, scope: Scope) -> CallContext:
         options = self._options
