@@ -133,13 +133,22 @@ def prepared(server: Server, make: Callable[[int], Request], count: int) -> list
 
 
 class Connection:
-    """A connection with at most one request under way."""
+    """A connection with at most one request under way; made anew where a server ends it with its answer."""
 
     def __init__(self, server: Server) -> None:
-        self.socket = socket.create_connection((server.host, server.port), timeout=60)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._server = server
         self.started = 0.0
         self._received = b""
+        self.ended = False
+        self.open()
+
+    def open(self) -> None:
+        """Connect, again if there was a connection before."""
+        if self.ended:
+            self.socket.close()
+        self.socket = socket.create_connection((self._server.host, self._server.port), timeout=60)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.ended = False
 
     def send(self, request: bytes) -> None:
         """Send a request."""
@@ -165,6 +174,7 @@ class Connection:
             if head.split(b" ", 2)[1] != b"200":
                 raise SystemExit(f"a request failed: {head[:30]!r} {body[:300]!r}")
             self._received = b""
+            self.ended = b"\r\nconnection: close" in lines
         return whole
 
 
@@ -174,7 +184,7 @@ def connected(server: Server, connections: int, request: bytes) -> Iterator[list
     with contextlib.ExitStack() as stack:
         opened = [Connection(server) for _ in range(connections)]
         for connection in opened:
-            stack.callback(connection.socket.close)
+            stack.callback(lambda it=connection: it.socket.close())
         send_all(opened, [request] * connections)
         yield opened
 
@@ -184,6 +194,8 @@ def send_all(connections: list[Connection], requests: list[bytes]) -> list[float
     waiting, taken = iter(requests), []
     with selectors.DefaultSelector() as selector:
         for connection, request in zip(connections, waiting, strict=False):
+            if connection.ended:
+                connection.open()
             selector.register(connection.socket, selectors.EVENT_READ, connection)
             connection.send(request)
         while selector.get_map():
@@ -195,10 +207,14 @@ def send_all(connections: list[Connection], requests: list[bytes]) -> list[float
                 if connection.is_answered():
                     taken.append(time.perf_counter() - connection.started)
                     following = next(waiting, None)
-                    if following is None:
+                    if following is None or connection.ended:
                         selector.unregister(connection.socket)
-                    else:
-                        connection.send(following)
+                    if following is None:
+                        continue
+                    if connection.ended:
+                        connection.open()
+                        selector.register(connection.socket, selectors.EVENT_READ, connection)
+                    connection.send(following)
     return taken
 
 
