@@ -155,12 +155,18 @@ def extract_key(schema: KeySchema, item: Item) -> Item:
     return {name: item[name] for name in schema.attributes}
 
 
+def _has_plain_key(schema: KeySchema, item: Item) -> bool:
+    """True if the key is the most frequent one, and nothing is wrong with it: short ASCII text, and no sort key."""
+    if schema.sort_key is not None or schema.partition_type != "S":
+        return False
+    text = item.get(schema.partition_key, _ABSENT).get("S")
+    return bool(text and text.isascii() and len(text) <= MAXIMUM_PARTITION_KEY_BYTES)
+
+
 def validate_item_key(schema: KeySchema, item: Item) -> None:
     """Refuse an item to be put whose key attributes are missing, of the wrong type, empty or too long."""
-    if schema.sort_key is None and schema.partition_type == "S":
-        text = item.get(schema.partition_key, _ABSENT).get("S")
-        if text and text.isascii() and len(text) <= MAXIMUM_PARTITION_KEY_BYTES:
-            return  # the most frequent key
+    if _has_plain_key(schema, item):
+        return
     for name, kind in schema.types:
         value = item.get(name)
         if value is None:
@@ -177,6 +183,8 @@ def validate_key(schema: KeySchema, key: Item) -> None:
 
     AWS's emulator answers with other sentences here; these are the service's, as widely reported.
     """
+    if len(key) == 1 and _has_plain_key(schema, key):
+        return
     if len(key) != len(schema.types):
         raise ValidationError(_NO_MATCH)
     for name, kind in schema.types:
