@@ -5,8 +5,9 @@ from __future__ import annotations
 from replication_by_hand import GROUP, TRIO, World, synchronize, writes
 
 from ddbproof.model.kernel.replication import Leader, Replica
+from ddbproof.reference_impl.replication.affairs import first_affairs
 from ddbproof.reference_impl.replication.entries import Opened, SplitBegun
-from ddbproof.reference_impl.replication.state import GroupState, first_affairs
+from ddbproof.reference_impl.replication.state import GroupState
 from ddbproof.reference_impl.replication.trace import Step
 from ddbproof.reference_impl.simulation.campaign import EVENTS
 from ddbproof.reference_impl.simulation.events import counted

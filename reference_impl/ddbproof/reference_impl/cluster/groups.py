@@ -19,6 +19,7 @@ from ddbproof.reference_impl.cluster.heat import Heat
 from ddbproof.reference_impl.cluster.lines import ASKED, HEAT, SIZE, Lines, Split
 from ddbproof.reference_impl.cluster.table_world import TableWorld
 from ddbproof.reference_impl.errors import UnavailableError
+from ddbproof.reference_impl.replication.affairs import first_affairs
 from ddbproof.reference_impl.replication.entries import (
     Change,
     Closed,
@@ -36,7 +37,6 @@ from ddbproof.reference_impl.replication.partition_map import (
     decoded,
     encoded,
 )
-from ddbproof.reference_impl.replication.state import first_affairs
 
 if TYPE_CHECKING:
     from ddbproof.reference_impl.cluster.zones import Fleet, StorageNode

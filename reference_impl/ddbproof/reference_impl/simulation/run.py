@@ -15,10 +15,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from ddbproof.reference_impl.replication.affairs import first_affairs
 from ddbproof.reference_impl.replication.entries import Member
 from ddbproof.reference_impl.replication.partition_map import MAP_KEY, METADATA_GROUP, decoded, encoded
 from ddbproof.reference_impl.replication.replica import Replica
-from ddbproof.reference_impl.replication.state import first_affairs
 from ddbproof.reference_impl.simulation.archive import differences
 from ddbproof.reference_impl.simulation.checks import judge
 from ddbproof.reference_impl.simulation.clients import Client, Ledger
