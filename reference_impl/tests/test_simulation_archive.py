@@ -109,7 +109,7 @@ def test_a_table_that_was_split_follows_from_what_clients_wrote() -> None:
     run = with_a_split()
     archive, live = run.world.archive, [group for _, group in run.map]
     copied = [item for group in live for item in folded(archive.entries(group))]
-    assert copied == [item for group in run.first_groups for item in rebuilt(archive, group)]
+    assert sorted(copied) == sorted(rebuilt(archive, run.first_groups))
     assert any(
         isinstance(entry, SplitBegun) for group in run.first_groups for entry in archive.entries(group)
     )
