@@ -31,7 +31,7 @@ class Copying:
         self._leading = leading
         self._reached: dict[int, int] = {}  # by heir
         self._closed: dict[int, Parent] = {}  # by the group that is copied from, as it has told
-        self._ready: set[int] = set()  # likewise
+        self._standing: dict[int, int] = {}  # likewise
 
     def tick(self) -> None:
         """Copy on."""
@@ -54,7 +54,7 @@ class Copying:
             return
         self._reached[message.child] = max(self._reached.get(message.child, 0), message.applied)
         if affairs.merge is not None:
-            leading.merge.other_ready = message.other_ready
+            leading.merge.hears(message.other)
         if not affairs.parent.closed:
             # Asked now and not at the next tick: until then there may be more new writes than an heir may lack.
             leading.close_when_near()
@@ -92,7 +92,7 @@ class Copying:
             parent,
             tuple(it for it in leading.state.checked.items() if affairs.goes_to(heir, it[0])),
             replica.group,
-            leading.merge.ready(),
+            leading.merge.standing(),
         )
 
     # -- one that copies ------------------------------------------------------------------------------------
@@ -109,7 +109,10 @@ class Copying:
                 environment.node,
                 replica.group,
                 parts[source].applied,
-                self._ready.issuperset(parts.keys() - {source}),
+                min(
+                    (self._standing.get(it, messages.FAR) for it in parts if it != source),
+                    default=messages.FAR,
+                ),
             )
             for node in environment.nodes_of(source):
                 environment.send(node, pull)
@@ -122,10 +125,7 @@ class Copying:
             return
         if message.parent.closed:
             self._closed[message.source] = message.parent
-        if message.ready:
-            self._ready.add(message.source)
-        else:
-            self._ready.discard(message.source)
+        self._standing[message.source] = message.standing
         if leading.state.applied > leading.leader.committed:
             return
         opened = self._opened(affairs)

@@ -5,9 +5,10 @@ members; then its log says that the merge has begun, and it asks the upper one t
 one's log says that it has joined, or that it never will, that stays so: the lower one goes on, or withdraws. Meanwhile, and until
 they are closed, both serve all they served before, and the merged partition copies from both (`copying`).
 
-Neither is closed before the other can be, as nobody serves its items until both are: each tells the merged partition when
-it is *ready*, and is told whether the other one is. A source that is only waiting for its transactions takes no new ones. The
-lower one tells the metadata group of the merge. A leader of any of the three may be another at any time: all it
+Neither is closed before the other can be, as nobody serves its items until both are: each tells the merged partition how
+far it is from that, and is told of the other one. As soon as nothing is in the way but items that transactions hold, neither
+lets in more of them; else two that are busy with the same transactions would wait for a moment in which neither
+holds any. The lower one tells the metadata group of the merge. A leader of any of the three may be another at any time: all it
 needs to go on is in the logs, or is told again.
 """
 
@@ -26,15 +27,13 @@ if TYPE_CHECKING:
 
 
 class Merging:
-    """What a leader does so that its partition merges with a neighbour.
-
-    `other_ready` is what the merged partition has last told: that the other source could be closed.
-    """
+    """What a leader does so that its partition merges with a neighbour."""
 
     def __init__(self, leading: Leading) -> None:
         self._leading = leading
         self._upper_joined = False
-        self.other_ready = False
+        self._other = messages.FAR
+        self._other_heard_at = 0
 
     def ask(self, upper: int, border: bytes) -> bool:
         """Begin to merge with the upper neighbour, by its group; `border` is its lowest key.
@@ -73,30 +72,38 @@ class Merging:
 
     # -- until both are closed ------------------------------------------------------------------------------
 
-    def ready(self) -> bool:
-        """True if this source is closed, or could be as soon as the other one can."""
-        source = self._leading.state.affairs.parent
-        return self._nearly_ready() and (
-            (source is not None and source.closed) or not self._leading.state.pending
-        )
+    def hears(self, other: int) -> None:
+        """The merged partition tells how far the other source is from being closed."""
+        self._other, self._other_heard_at = other, self._leading.replica.environment.now_milliseconds()
+
+    def standing(self) -> int:
+        """How far this source is from being closed (`messages.FAR` and so on)."""
+        leading = self._leading
+        merge, source = leading.state.affairs.merge, leading.state.affairs.parent
+        if merge is None or source is None:
+            return messages.FAR
+        if source.closed:
+            return messages.READY
+        joined = merge.upper or self._upper_joined
+        if not joined or not leading.copying.near():
+            return messages.FAR
+        return messages.NEAR if leading.state.pending else messages.READY
 
     @property
     def takes_no_transactions(self) -> bool:
-        """True if this source would be closed but for the items that transactions hold: it lets no more of them in."""
-        return self.other_ready and self._nearly_ready()
-
-    def _nearly_ready(self) -> bool:
-        """True if both have joined, and the merged partition has almost all that this one has."""
-        affairs = self._leading.state.affairs
-        merge, source = affairs.merge, affairs.parent
-        if merge is None or source is None:
-            return False
-        return source.closed or ((merge.upper or self._upper_joined) and self._leading.copying.near())
+        """True if both sources would be closed but for the items that transactions hold: no more of them are let in."""
+        return self.standing() >= messages.NEAR and self._other_standing() >= messages.NEAR
 
     def close_when_near(self) -> None:
         """Close this source, if both can be. What a transaction holds here is settled here."""
-        if self.other_ready and self.ready():
+        if self.standing() == self._other_standing() == messages.READY:
             self._leading.append(Closed())
+
+    def _other_standing(self) -> int:
+        """Of the other source, as far as that was heard of lately."""
+        environment = self._leading.replica.environment
+        silent = environment.now_milliseconds() - self._other_heard_at
+        return self._other if silent <= environment.timing.terms.duration_milliseconds else messages.FAR
 
     # -- joining --------------------------------------------------------------------------------------------
 

@@ -161,6 +161,9 @@ class Retire(_Message, frozen=True, gc=False):
 
 # Splits and merges.
 
+FAR, NEAR, READY = range(3)
+"""How far a source is from being closed. NEAR, nothing is in the way but items that transactions hold; READY, nothing at all."""
+
 
 class Found(_Message, frozen=True, gc=False):
     """Become a replica of the new group `child`, under `identity`. Sent once, on a connection."""
@@ -179,19 +182,19 @@ class Founded(_Message, frozen=True, gc=False):
 class Pull(_Message, frozen=True, gc=False):
     """The leader of `child` has the parent's log up to `applied`, on two disks; what comes next?
 
-    A merged partition tells each of its sources if the other one is ready to be closed.
+    A merged partition tells each of its sources what the `other` one has told of itself, as in `Pulled`.
     """
 
     child: int
     applied: int
-    other_ready: bool = False
+    other: int = FAR
 
 
 class Pulled(_Message, frozen=True, gc=False):
     """What comes after `start` in the parent's committed log, up to `end`; or, `anew`, all of it up to there.
 
     `parent` is the parent's record, as far as it is committed; `checked` is as in `entries.Copied`. `source` is the group
-    of whom all this is; if it merges, `ready` tells that it is ready to be closed.
+    of whom all this is; if it merges, `standing` tells how far it is from being closed.
     """
 
     start: int
@@ -202,7 +205,7 @@ class Pulled(_Message, frozen=True, gc=False):
     parent: Parent
     checked: tuple[tuple[bytes, int], ...] = ()
     source: int = 0
-    ready: bool = False
+    standing: int = FAR
 
 
 class Unite(_Message, frozen=True, gc=False):

@@ -148,7 +148,7 @@ class Run:
             return all(
                 lengths[group] >= max(it.record.committed for it in placed[group])
                 for group in placed
-                if lengths[group] or group in live
+                if lengths[group] or group in live or any(_has_served(it) for it in placed[group])
             )
 
         limit = self.world.now + _HEALING_LIMIT
@@ -215,3 +215,9 @@ class Run:
         wanted = self.options.keys + 1
         self.world.run(limit, lambda: len(answered) == wanted)
         return len(answered) == wanted and all(answered)
+
+
+def _has_served(replica: Replica) -> bool:
+    """True unless the replica was founded for a split or merge that has not come to its end, perhaps never begun."""
+    child = replica.decided_affairs().child
+    return child is None or child.open
