@@ -1,10 +1,11 @@
 """Merges of a run, and what befalls them: drawn from a random stream of their own.
 
 Again and again two neighbours are to merge, with preference those that a split has just made; where there is only one
-partition, it is split, so that partitions split, merge and split again. Half of the time something happens before the
+partition, it is split, so that partitions split, merge and split again. Sometimes the upper one is to split, or to merge with
+its own upper neighbour, at the same moment, and may stay away. Half of the time something happens before the
 merge is over, to any of the three groups: a leader crashes, is stuck, or loses its office to one that crashes; a zone is down;
-a node loses its disks, if everything that is committed is on those of others; the upper one is split, and stays away; a member is
-away for so long that it is replaced.
+a node loses its disks, if everything that is committed is on those of others; a member is away for so long that it is
+replaced.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _PAUSE = 6_000_000
 _LONGEST_MERGE = 2_000_000
 _SIBLINGS_FIRST = 0.7
 _TROUBLE = 0.5
+_CONTENDED = 0.25
 
 
 class Merges:
@@ -43,18 +45,32 @@ class Merges:
         pair = self._pair()
         if pair is None:
             self._faults.split()
-        elif self._merge(*pair) and self._chance.random() < _TROUBLE:
-            self._world.later(self._chance.randrange(_LONGEST_MERGE), lambda: self._trouble(*pair[:2]))
+        else:
+            if self._chance.random() < _CONTENDED:
+                self._contend(pair[1])
+            if self._merge(*pair) and self._chance.random() < _TROUBLE:
+                self._world.later(self._chance.randrange(_LONGEST_MERGE), lambda: self._trouble(*pair[:2]))
         self._plan()
 
     def _pair(self) -> tuple[int, int, bytes] | None:
         """Two neighbours and where they meet."""
-        table = self._faults.partitions()
-        pairs = [(lower, upper, border) for (_, lower), (border, upper) in pairwise(table)]
+        pairs = self._pairs()
         siblings = [pair for pair in pairs if self._are_siblings(*pair[:2])]
         if siblings and self._chance.random() < _SIBLINGS_FIRST:
             return self._chance.choice(siblings)
         return self._chance.choice(pairs) if pairs else None
+
+    def _pairs(self) -> list[tuple[int, int, bytes]]:
+        table = self._faults.partitions()
+        return [(lower, upper, border) for (_, lower), (border, upper) in pairwise(table)]
+
+    def _contend(self, upper: int) -> None:
+        """The upper one is to split, or to merge with the one above, if there is any."""
+        above = [pair for pair in self._pairs() if pair[0] == upper]
+        if above and self._chance.random() < 0.5:
+            self._merge(*above[0])
+        else:
+            self._faults.split(upper)
 
     def _are_siblings(self, lower: int, upper: int) -> bool:
         one, other = self._affairs(lower), self._affairs(upper)
@@ -87,7 +103,6 @@ class Merges:
                 self._faults.hardships.succeed,
                 self._zone_down,
                 self._lose_disk,
-                lambda _: self._split(upper),
                 self._silence,
             )
         )
@@ -113,9 +128,6 @@ class Merges:
         if node is not None and self._faults.may_lose_disk(merging=True):
             self._faults.note(f"node {node} loses its disks in the middle of a merge")
             self._faults.down(node, disk_lost=True)
-
-    def _split(self, upper: int) -> None:
-        self._faults.split(upper)
 
     def _silence(self, group: int) -> None:
         """A follower is away until it is replaced."""
