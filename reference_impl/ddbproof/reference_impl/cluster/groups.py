@@ -91,7 +91,7 @@ class TableGroups(TableWorld):
         self._may_be_splitting = False
         self._split: set[int] = set()
         self.map: PartitionMap = ()
-        self._lows: list[bytes] = []
+        self.lows: list[bytes] = []
         fleet.host(self)
         try:
             self._found(partitions)
@@ -330,7 +330,7 @@ class TableGroups(TableWorld):
 
     def group_of(self, key: bytes) -> int:
         """The group of the partition that a key lies in, by the map that the router has."""
-        return self.map[bisect_right(self._lows, key) - 1][1]
+        return self.map[bisect_right(self.lows, key) - 1][1]
 
     def serving(self, key: bytes) -> Leading:
         """The leader that may answer for a key now. Raises UnavailableError if there is none."""
@@ -427,7 +427,7 @@ class TableGroups(TableWorld):
 
     def _take_map(self, table: PartitionMap) -> None:
         self.map = table
-        self._lows = [low for low, _ in table]
+        self.lows = [low for low, _ in table]
         if self.heat is not None:
             self.heat.keep({group for _, group in table})
 
