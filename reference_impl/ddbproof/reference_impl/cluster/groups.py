@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ddbproof.model.kernel import lease, limits
-from ddbproof.reference_impl.cluster import cuts
 from ddbproof.reference_impl.cluster.heat import Heat
-from ddbproof.reference_impl.cluster.lines import ASKED, HEAT, SIZE, Lines, Split
+from ddbproof.reference_impl.cluster.lines import Lines, Split
+from ddbproof.reference_impl.cluster.reshaping import Reshaping
 from ddbproof.reference_impl.cluster.table_world import TableWorld
 from ddbproof.reference_impl.errors import UnavailableError
 from ddbproof.reference_impl.replication.affairs import first_affairs
@@ -34,7 +34,6 @@ from ddbproof.reference_impl.replication.partition_map import (
     MAP_KEY,
     METADATA_GROUP,
     PartitionMap,
-    decoded,
     encoded,
 )
 
@@ -78,18 +77,16 @@ class TableGroups(TableWorld):
         recording: bool = False,
     ) -> None:
         super().__init__(fleet, seed, now_milliseconds, recording=recording)
-        # CPython reaches no more than 30 attributes of an instance quickly; what splits need besides is in `lines`.
+        # CPython reaches no more than 30 attributes of an instance quickly; what splits need is in `lines` and `reshaping`.
         self.lagging = lagging
         self.lines = Lines(when_split)
+        self.reshaping = Reshaping(
+            self, most_bytes=most_bytes, keeps_collections_whole=keeps_collections_whole
+        )
         self.heat = Heat(keeps_collections_whole=keeps_collections_whole) if heat_splits else None
-        self._most_bytes = most_bytes
-        self._whole = keeps_collections_whole
         self._feed = feed
         self._archived: dict[int, int] = {}
         self._leaders: dict[int, Leading] = {}
-        self._splitting = False
-        self._may_be_splitting = False
-        self._split: set[int] = set()
         self.map: PartitionMap = ()
         self.lows: list[bytes] = []
         fleet.host(self)
@@ -107,11 +104,11 @@ class TableGroups(TableWorld):
             table.append((low, self._new_group()))
         limit = self.steady_milliseconds + _ELECTION_MILLISECONDS
         groups = range(self._groups + 1)
-        while self.steady_milliseconds < limit and any(self._find_leader(it) is None for it in groups):
+        while self.steady_milliseconds < limit and any(self.find_leader(it) is None for it in groups):
             self._pass(self._next_tick)
         keeper = self.leader(METADATA_GROUP)
         self.write(keeper, keeper.change(MAP_KEY, encoded(table), 0))
-        self._take_map(table)
+        self.take_map(table)
         for group in groups:
             self.leader(group)
             if group != METADATA_GROUP:
@@ -134,29 +131,25 @@ class TableGroups(TableWorld):
 
     @property
     def _is_impatient(self) -> bool:
-        return self._splitting  # it comes to its end within a few ticks
+        return self.reshaping.under_way  # it comes to its end within a few ticks
 
     def _ticked(self) -> None:
         for replica in self.all_replicas():
             leading = replica.leading
             if leading is not None:
                 self._hand_over(leading)
-                if leading.state.fold.size_bytes > self._most_bytes and leading.at_rest:
-                    self._split_in_the_middle(leading, SIZE)
-                elif self.heat is not None:
-                    self._split_if_hot(self.heat, leading)
-        if self._may_be_splitting:
-            self._look_at_map()
+                self.reshaping.consider(leading)
+        self.reshaping.go_on()
 
     @property
     def settled(self) -> bool:
         """See `zones.Hosted`: all is committed, and each group has three equal replicas, whatever its leader knows."""
-        if self._under_way or self._may_be_splitting:
+        if self._under_way or self.reshaping.may_be_under_way:
             return False
         return all(self._is_whole(group) for group in (METADATA_GROUP, *(it for _, it in self.map)))
 
     def _is_whole(self, group: int) -> bool:
-        leading = self._find_leader(group)
+        leading = self.find_leader(group)
         if leading is None or not leading.at_rest:
             return False
         equal = [
@@ -187,15 +180,15 @@ class TableGroups(TableWorld):
 
     def leader(self, group: int) -> Leading:
         """The leader that may answer for a group now. Raises UnavailableError if there is none."""
-        leading = self._find_leader(group)
+        leading = self.find_leader(group)
         if leading is None:
-            self.wait(lambda: self._find_leader(group) is not None)
-            leading = self._find_leader(group)
+            self.wait(lambda: self.find_leader(group) is not None)
+            leading = self.find_leader(group)
         if leading is None:
             raise UnavailableError("no leader with a lease can be reached")
         return leading
 
-    def _find_leader(self, group: int) -> Leading | None:
+    def find_leader(self, group: int) -> Leading | None:
         leading = self._leaders.get(group)
         if leading is not None and self._may_serve(leading):
             return leading
@@ -251,7 +244,7 @@ class TableGroups(TableWorld):
         The leader, and a follower that has its whole log and has promised nobody else, have disks that need no time, and
         their messages arrive at once: nothing can come between.
         """
-        leading = self._find_leader(self.group_of(key))
+        leading = self.find_leader(self.group_of(key))
         if leading is None or not leading.state.affairs.serves or self.fleet.messages.any:
             return False
         if leading.shown(key) > leading.leader.committed or not leading.replica.disk.mirrors:
@@ -297,7 +290,7 @@ class TableGroups(TableWorld):
         """Take an entry that is no client's; False if it cannot be taken yet."""
         if type(entry) is Opened:
             # Everything up to the entry that has closed the parent.
-            if not self._is_archived(self._parent_of(group), entry.parent.length + 1):
+            if not self.is_archived(self._parent_of(group), entry.parent.length + 1):
                 return False
         elif type(entry) is SplitBegun:
             self.lines.begin_split(group, entry.lower, entry.upper)
@@ -309,8 +302,8 @@ class TableGroups(TableWorld):
         """Where the archive stands in the log of each partition, by its group."""
         return {group: self.lines.bases[group] + self._archived.get(group, 0) for group in self.lines.open}
 
-    def _is_archived(self, group: int, length: int) -> bool:
-        leading = self._find_leader(group)
+    def is_archived(self, group: int, length: int) -> bool:
+        leading = self.find_leader(group)
         if leading is not None:
             self._hand_over(leading)
         return self._archived.get(group, 0) >= length
@@ -358,78 +351,19 @@ class TableGroups(TableWorld):
 
     def split(self, key: bytes) -> bool:
         """Begin to split the partition that a key lies in at the middle of its items; False if it cannot be split now."""
-        begun = self._split_in_the_middle(self.serving(key), ASKED)
-        self.pump()
-        return begun
+        return self.reshaping.split(self.serving(key))
 
-    def _split_in_the_middle(self, leading: Leading, reason: str) -> bool:
-        cut = cuts.middle(leading.state.fold.items, keeps_collections_whole=self._whole)
-        return cut is not None and self._split_at(leading, cut, reason)
-
-    def _split_if_hot(self, heat: Heat, leading: Leading) -> None:
-        cut = heat.cut(leading.replica.group, self.now_milliseconds)
-        if cut is not None and leading.at_rest:
-            self._split_at(leading, cut, HEAT)
-
-    def _split_at(self, leading: Leading, cut: bytes, reason: str) -> bool:
-        if not leading.split.ask(cut):
-            return False
-        self.lines.ask(leading.replica.group, reason)
-        self._splitting = self._may_be_splitting = True
-        self.fleet.rouse(self)
-        return True
-
-    def _look_at_map(self) -> None:
-        """A split is under way: use the new map as soon as there is one, and let go of what was split."""
-        leading = self._find_leader(METADATA_GROUP)
-        image = None if leading is None else leading.state.committed_image(MAP_KEY)
-        if image is not None:
-            table = decoded(image.item)
-            if table != self.map:
-                self._split |= {group for _, group in self.map} - {group for _, group in table}
-                self._take_map(table)
-        for group in list(self._split):
-            self._let_go(group)
-        self._drop_orphans()
-        self._splitting = bool(self._split) or any(_in_a_split(replica) for replica in self.all_replicas())
-        # As long as something is broken, those who know of a split may all be away.
-        self._may_be_splitting = self._splitting or not self.fleet.calm
-
-    def _let_go(self, group: int) -> None:
-        """Drop a group once its children have all that it had, and so has the archive."""
-        serving = {
-            replica.group
-            for replica in self.all_replicas()
-            if (affairs := replica.decided_affairs()).child_of == group
-            and affairs.child is not None
-            and affairs.child.open
-        }
-        committed = max((replica.record.committed for replica in self.replicas(group)), default=0)
-        if len(serving) == 2 and self._is_archived(group, committed):
-            self._split.discard(group)
-            for seat in self.seats:
-                seat.drop(group)
-
-    def _drop_orphans(self) -> None:
-        """Drop children that were founded for a split which never began.
-
-        A leader alone cannot know that: an entry that is not committed may stand in another replica's log, and be
-        committed by whoever leads next. When all three have the leader's log, there is none.
-        """
-        for replica in self.all_replicas():
-            affairs = replica.latest_affairs()
-            if affairs.child is None or affairs.child.open:
-                continue
-            leading = self._find_leader(affairs.child_of)
-            if leading is not None and leading.at_rest and not leading.split.may_become(replica.group):
-                for seat in self.seats:
-                    seat.drop(replica.group)
-
-    def _take_map(self, table: PartitionMap) -> None:
+    def take_map(self, table: PartitionMap) -> None:
+        """Route by another map from now on."""
         self.map = table
         self.lows = [low for low, _ in table]
         if self.heat is not None:
             self.heat.keep({group for _, group in table})
+
+    def drop(self, group: int) -> None:
+        """A group is no more."""
+        for seat in self.seats:
+            seat.drop(group)
 
     # -- what happens to nodes --------------------------------------------------------------------------
 
@@ -443,10 +377,3 @@ class TableGroups(TableWorld):
         self.leader(self.group_of(key)).replica.stop_leading()
         self.fleet.rouse(self)
         self.pump()
-
-
-def _in_a_split(replica: Replica) -> bool:
-    """True if a replica's partition is being split, or is one of a split and does not serve yet; or it founds such."""
-    affairs, leading = replica.latest_affairs(), replica.leading
-    founds = leading is not None and leading.split.founding
-    return founds or affairs.parent is not None or not affairs.serves
