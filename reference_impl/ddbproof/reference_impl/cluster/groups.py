@@ -2,7 +2,7 @@
 
 A group of its own keeps the table's partition map. Strong reads and writes are a leader's, with a lease, who may
 answer once what it shows is committed. What is committed goes to the archive (`feed`) in the order of the
-groups' logs, a child's after all of its parent's.
+groups' logs, a child's after all of its parent's or parents'.
 
 How time passes for them, and how messages get from one to another, is in `table_world`.
 """
@@ -25,6 +25,8 @@ from ddbproof.reference_impl.replication.entries import (
     Closed,
     Entry,
     Member,
+    MergeBegun,
+    MergeWithdrawn,
     Opened,
     Settled,
     SplitBegun,
@@ -53,7 +55,8 @@ class TableGroups(TableWorld):
     """The groups of a table with `partitions` partitions, on the nodes of `fleet`.
 
     A partition with items of more than `most_bytes` is split, while it is written, so that each half has as many of them;
-    with `heat_splits`, one that is hot as well (`heat`, None without). With `keeps_collections_whole`, as a local secondary
+    with `heat_splits`, one that is hot as well (`heat`, None without), and neighbours that are cold are merged, where
+    `may_merge` allows it when they begin. With `keeps_collections_whole`, as a local secondary
     index demands, items of one partition key are never parted (PART-11).
     `feed` is given every committed change once, those of an item in their order, with the group that has committed it and
     its position (`lines`); `when_split` is told, between the last change of a partition and the first of its children.
@@ -70,6 +73,7 @@ class TableGroups(TableWorld):
         partitions: int,
         *,
         when_split: Callable[[Split], None] = lambda _: None,
+        may_merge: Callable[[], bool] = lambda: True,
         most_bytes: int = limits.MOST_BYTES,
         heat_splits: bool = False,
         keeps_collections_whole: bool = False,
@@ -80,10 +84,14 @@ class TableGroups(TableWorld):
         # CPython reaches no more than 30 attributes of an instance quickly; what splits need is in `lines` and `reshaping`.
         self.lagging = lagging
         self.lines = Lines(when_split)
-        self.reshaping = Reshaping(
-            self, most_bytes=most_bytes, keeps_collections_whole=keeps_collections_whole
-        )
         self.heat = Heat(keeps_collections_whole=keeps_collections_whole) if heat_splits else None
+        self.reshaping = Reshaping(
+            self,
+            partitions,
+            most_bytes=most_bytes,
+            keeps_collections_whole=keeps_collections_whole,
+            may_merge=may_merge,
+        )
         self._feed = feed
         self._archived: dict[int, int] = {}
         self._leaders: dict[int, Leading] = {}
@@ -289,11 +297,17 @@ class TableGroups(TableWorld):
     def _archive_affair(self, group: int, index: int, entry: Entry) -> bool:
         """Take an entry that is no client's; False if it cannot be taken yet."""
         if type(entry) is Opened:
-            # Everything up to the entry that has closed the parent.
-            if not self.is_archived(self._parent_of(group), entry.parent.length + 1):
-                return False
+            # Everything up to the entry that has closed the parent, or both that were merged.
+            closed = [record for record in (entry.parent, entry.upper) if record is not None]
+            for parent, record in zip(self._parents_of(group), closed, strict=True):
+                if not self.is_archived(parent, record.length + 1):
+                    return False
         elif type(entry) is SplitBegun:
             self.lines.begin_split(group, entry.lower, entry.upper)
+        elif type(entry) is MergeBegun:
+            self.lines.begin_merge(group, entry.child)
+        elif type(entry) is MergeWithdrawn:
+            self.lines.withdraw(group)
         elif type(entry) is Closed:
             self.lines.close(group, index)
         return True
@@ -308,8 +322,8 @@ class TableGroups(TableWorld):
             self._hand_over(leading)
         return self._archived.get(group, 0) >= length
 
-    def _parent_of(self, group: int) -> int:
-        return next(it.latest_affairs().child_of for it in self.replicas(group))
+    def _parents_of(self, group: int) -> list[int]:
+        return next(list(it.latest_affairs().parts) for it in self.replicas(group))
 
     def _hand_over(self, leading: Leading) -> None:
         """Hand over to the archive what is committed, at once: a backup is made of what is there."""
@@ -332,33 +346,41 @@ class TableGroups(TableWorld):
             self.wait(lambda: self.leader(self.group_of(key)).state.affairs.serves)
             leading = self.leader(self.group_of(key))
             if not leading.state.affairs.serves:
-                raise UnavailableError("the partition is being split")
+                raise UnavailableError("the partition is being split or merged")
         return leading
 
     def taking(self, key: bytes) -> Leading:
         """The leader that may take a write of a key now. Raises UnavailableError if there is none.
 
         All that it has is in the archive, so that a write is when it is acknowledged: of a child the archive takes nothing
-        before it has all of the parent, and that may have nobody who leads it to its end.
+        before it has all of the parent, or of both that were merged, and those may have nobody who leads them to their end.
         """
         leading = self.serving(key)
         if leading.archiving.archived == leading.leader.length:
             return leading
         self.settle(leading, leading.leader.length)
         if leading.archiving.archived < leading.leader.length:
-            raise UnavailableError("the archive has not all of the partition that was split")
+            raise UnavailableError("the archive has not all of what the partition came of")
         return self.serving(key)
 
     def split(self, key: bytes) -> bool:
         """Begin to split the partition that a key lies in at the middle of its items; False if it cannot be split now."""
         return self.reshaping.split(self.serving(key))
 
+    def merge(self, key: bytes) -> bool:
+        """Begin to merge the partition that a key lies in with the next one; False if they cannot be merged now.
+
+        Raises UnavailableError if one of them has nobody who leads it.
+        """
+        lower = self.serving(key)
+        place = bisect_right(self.lows, key)
+        return place < len(self.lows) and self.reshaping.merge(lower, self.serving(self.lows[place]))
+
     def take_map(self, table: PartitionMap) -> None:
         """Route by another map from now on."""
         self.map = table
         self.lows = [low for low, _ in table]
-        if self.heat is not None:
-            self.heat.keep({group for _, group in table})
+        self.reshaping.keep([group for _, group in table])
 
     def drop(self, group: int) -> None:
         """A group is no more."""
