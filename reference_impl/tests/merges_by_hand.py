@@ -136,7 +136,7 @@ class Merged(Zones):
                     items[it.key] = it.new
         return items
 
-    def restored(self, second: float, name: str = "restored") -> dict[str, int]:
+    def restored(self, second: float, name: str = "as-it-was") -> dict[str, int]:
         """What a restore to an instant has, in seconds since the epoch."""
         self.call(
             "RestoreTableToPointInTime", SourceTableName=TABLE, TargetTableName=name, RestoreDateTime=second

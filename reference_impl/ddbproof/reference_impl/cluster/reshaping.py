@@ -52,6 +52,7 @@ class Reshaping:
         self._most_bytes = most_bytes
         self._whole = keeps_collections_whole
         self._cold = None if groups.heat is None else Cold(groups.heat)
+        self._routed: set[int] = set()
         self._over: set[int] = set()
         self._may_be_merging = False
         self._merges_held = False
@@ -160,6 +161,7 @@ class Reshaping:
 
     def keep(self, groups: list[int]) -> None:
         """These partitions are there now, in the order of their keys."""
+        self._routed = set(groups)
         if self._groups.heat is not None and self._cold is not None:
             self._groups.heat.keep(groups)
             self._cold.keep(groups, self._groups.now_milliseconds)
@@ -176,8 +178,9 @@ class Reshaping:
         if image is not None:
             table = decoded(image.item)
             if table != groups.map:
-                self._over |= {group for _, group in groups.map} - {group for _, group in table}
+                before = self._routed
                 groups.take_map(table)
+                self._over |= before - self._routed
         for group in list(self._over):
             self._let_go(group)
         self._drop_orphans()
@@ -201,19 +204,25 @@ class Reshaping:
             groups.drop(group)
 
     def _drop_orphans(self) -> None:
-        """Drop what was founded for a split or a merge that never began, or was withdrawn from.
+        """Drop what was founded for a split or a merge that never began, or was withdrawn from."""
+        for replica in self._groups.all_replicas():
+            affairs = replica.latest_affairs()
+            waits = affairs.child is not None and not affairs.child.open
+            if waits and self._is_orphan(replica.group, affairs.child_of):
+                self._groups.drop(replica.group)
+
+    def _is_orphan(self, group: int, founder: int) -> bool:
+        """True if a group, of which a replica does not know that it serves, never will: its founder has not become it.
 
         A leader alone cannot know that: an entry that is not committed may stand in another replica's log, and be
-        committed by whoever leads next. When all three have the leader's log, there is none.
+        committed by whoever leads next. When all three have the leader's log, there is none. A founder that was let go of
+        has become others, which are in the map, or were.
         """
-        groups = self._groups
-        for replica in groups.all_replicas():
-            affairs = replica.latest_affairs()
-            if affairs.child is None or affairs.child.open:
-                continue
-            leading = groups.find_leader(affairs.child_of)
-            if leading is not None and leading.at_rest and not leading.split.may_become(replica.group):
-                groups.drop(replica.group)
+        leading = self._groups.find_leader(founder)
+        if leading is not None:
+            return leading.at_rest and not leading.split.may_become(group)
+        known = self._routed | self._over
+        return group not in known and founder not in known and not self._groups.nodes_of(founder)
 
 
 def _is_changing(replica: Replica) -> bool:
