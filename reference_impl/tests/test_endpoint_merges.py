@@ -24,6 +24,7 @@ from zones_by_hand import (
 )
 
 from ddbproof.reference_impl.cluster.groups import TableGroups
+from ddbproof.reference_impl.cluster.table_store import PartitionedTable
 from ddbproof.reference_impl.control.topology import replayed
 from ddbproof.reference_impl.errors import CallerError, ConfigurationError, UnavailableError
 from ddbproof.reference_impl.replication.leading import Leading
@@ -242,6 +243,28 @@ def test_what_a_dead_coordinator_holds_is_settled_before_its_partition_ends() ->
     zones.wait(ENDED_SECONDS)
     assert len(zones.groups().map) == 1
     assert zones.read(lower) == zones.read(upper)
+
+
+def test_items_are_told_of_a_decision_though_one_of_them_cannot_be() -> None:
+    """TX-07: or two partitions that merge could wait for each other, one that is closed and one that holds an item."""
+    zones = filled(partitions=2)
+    lower, upper = zones.keys_in(0, 1) + zones.keys_in(1, 1)
+    right = PartitionedTable.settle
+
+    def away(self: PartitionedTable, key: bytes, transaction: int, *, committed: bool) -> None:
+        if key == encoded(upper):
+            raise UnavailableError("its partition is closed")
+        right(self, key, transaction, committed=committed)
+
+    puts = [
+        {"Put": {"TableName": TABLE, "Item": {"pk": {"S": key}, "n": {"N": "2"}}}} for key in (upper, lower)
+    ]
+    with patch.object(PartitionedTable, "settle", away):
+        assert zones.tried("TransactWriteItems", TransactItems=puts) is None
+        assert zones.put(lower, 3)
+        assert not zones.put(upper, 3)
+    assert zones.put(upper, 4)
+    assert [it.new for it in zones.told if it.key == upper] == [1, 2, 4]
 
 
 # -- while things are broken --------------------------------------------------------------------------

@@ -60,7 +60,9 @@ class Reshaping:
     # -- as time passes ---------------------------------------------------------------------------------
 
     def consider(self, leading: Leading) -> None:
-        """Split a partition that is too large, or hot."""
+        """Split a partition that is too large, or hot; not before the map has it, which could not say what became of it."""
+        if leading.replica.group not in self._routed:
+            return
         if leading.state.fold.size_bytes > self._most_bytes and leading.at_rest:
             self._split_in_the_middle(leading, SIZE)
         elif self._groups.heat is not None:
