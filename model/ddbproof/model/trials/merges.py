@@ -181,6 +181,21 @@ def copies_twice(child: Child, index: int) -> Child:
     return Child(child.upper, child.applied + 1, child.open)
 
 
+@system.mutant("splits.on_snapshot")
+def snapshot_of_the_past(child: Child, taken_at: int) -> Child:
+    """A snapshot is taken to be as new as what there is already."""
+    require(not child.open)
+    if taken_at > child.applied:
+        return Child(child.upper, taken_at, child.open)
+    return child
+
+
+@system.mutant("splits.parent_serves")
+def closed_and_still_serving(parent: Parent) -> bool:
+    """One that is closed takes writes of routers that know an old map."""
+    return True
+
+
 @system.mutant("merges.may_open", harmless=True)
 def asked_one_by_one(saved_lower: int, lower: Parent, saved_upper: int, upper: Parent) -> bool:
     """The same, the upper one first."""
@@ -191,6 +206,7 @@ def asked_one_by_one(saved_lower: int, lower: Parent, saved_upper: int, upper: P
 
 _LITTLE = {"position": (0, 1), "index": (0, 1, 2), "cut": (0,)}
 _ONE_BORDER = ({"border": 1},)
+_TWO_BORDERS = ({"border": 1}, {"border": 2})  # at the second, the lower one has both positions
 _MEETING = ("begin", "tell_begun", "join", "tell_joined", "close", "tell_itself", "open_merged")
 _COPYING = ("receive", "save", "crash")
 _PARTING = (
@@ -209,8 +225,9 @@ def _written(state: State) -> Any:
 
 
 def _at_most_two_writes(state: State) -> bool:
-    """Of which both may be one source's, or the merged partition's."""
-    return bool(_written(state) < 3)
+    """Of which both may be one source's, or the merged partition's; no more is copied than there can be."""
+    copied = state.lower_part.child.applied < 3 and state.upper_part.child.applied < 3
+    return bool(copied and _written(state) < 3)
 
 
 system.scopes.extend(
@@ -226,7 +243,7 @@ system.scopes.extend(
         # What is copied, saved and lost of memory.
         Scope(
             values=_LITTLE,
-            parameters=_ONE_BORDER,
+            parameters=_TWO_BORDERS,
             within=_at_most_two_writes,
             actions=(*_MEETING, *_COPYING, "write_to_source", "write_to_merged"),
             most_states=60_000,
