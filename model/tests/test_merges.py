@@ -1,4 +1,4 @@
-"""Merges come to an end: in a small world, whole, there is always a way on, whatever was lost and whoever went elsewhere.
+"""Merges in small worlds, explored whole: they can always come to an end, and each rule is needed.
 
 The proof of `merges` says that nothing bad happens; that something good can is shown here. A merge has ended when the merged
 partition serves, or when neither of the two is on its way to it. Nobody has to set out for anywhere to bring that about.
@@ -16,8 +16,8 @@ import pytest
 from ddbproof.model.engine import campaign
 from ddbproof.model.engine.explore import explore
 from ddbproof.model.engine.mutants import planted
-from ddbproof.model.engine.system import Scope
-from ddbproof.model.systems._merges_state import HERE, State
+from ddbproof.model.engine.system import Role, Scope
+from ddbproof.model.systems._merges_state import HERE, State, source_of, with_source
 
 SYSTEM = campaign.load("merges")
 SETTING_OUT = ("leave", "begin_another", "write_to_source", "write_to_merged")
@@ -80,3 +80,19 @@ def test_one_that_is_never_told_waits_for_ever(function: str) -> None:
     """PART-03: which breaks no promise; only a way to the end is missing."""
     with SYSTEM.replaced({function: never}):
         assert stuck(WHO_GOES_WHERE) > 0
+
+
+def tells_anybody(state: State, upper: bool) -> State:
+    """A source that is on its way elsewhere tells of itself as well, which no kernel function would prevent."""
+    source = source_of(state, upper)
+    return with_source(state, upper, msgspec.structs.replace(source, told=source.parent))
+
+
+def test_a_source_tells_only_the_partition_that_its_log_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PART-04: else two that are closed for other reasons make the merged partition open beside their heirs."""
+    told = SYSTEM.actions["tell_itself"]
+    monkeypatch.setitem(SYSTEM.actions, "tell_itself", msgspec.structs.replace(told, function=tells_anybody))
+    found = explore(SYSTEM, WHO_GOES_WHERE, invariants=lambda it: it.role is Role.SAFE, covers=False)
+    assert found.violation is not None
+    assert found.violation.invariant == "SAFE_nobody_waits_for_one_who_will_not_come"
+    assert found.violation.trace.last.lower_part.child.open
