@@ -18,7 +18,7 @@ from ddbproof.model.systems._merges_state import (
     NOWHERE,
     State,
 )
-from ddbproof.model.systems.merges import system
+from ddbproof.model.systems._merges_steps import system
 
 
 @system.cover("PART-03")
