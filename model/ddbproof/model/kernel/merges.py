@@ -43,7 +43,7 @@ def stays_away(upper: Parent, begun_as_lower: bool, other_joined: bool) -> bool:
     the lower one, may yet withdraw and come: it stays away once the other of that merge is known to have joined.
     """
     if begun_as_lower:
-        return upper.splitting and other_joined
+        return other_joined
     return upper.splitting
 
 
