@@ -38,13 +38,15 @@ class Founding:
         leading, replica = self._leading, self._leading.replica
         environment = replica.environment
         self._then = then
+        founded: dict[int, Affairs] = {}
         for kind in kinds:
             group = environment.new_group()
             first, second, third = (
                 Member(environment.new_identity(), member.node) for member in leading.members
             )
-            affairs = kind((first, second, third))
+            founded[group] = kind((first, second, third))
             self._missing[group] = {first.node, second.node, third.node}
+        for group, affairs in founded.items():
             for member in affairs.members:
                 found = messages.Found(
                     replica.group, replica.identity, environment.node, group, member.identity, affairs
