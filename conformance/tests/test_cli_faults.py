@@ -72,6 +72,7 @@ def test_recorded_steps_are_taken_again(endpoint: Served) -> None:
         (("crash", "eu-west-1a-7"), "no storage node"),
         (("messages", "eu-west-1", "--delay", "soon"), "is no delay"),
         (("split", "nothing"), "no table"),
+        (("merge", "orders", "--partition", "1"), "cannot be merged with the next one now"),
         (("zone-down", "eu-west-1a", "--disk", "lost"), "takes no disk"),
     ],
 )
@@ -108,3 +109,27 @@ def test_with_heat_splits_it_is_shown_what_partitions_serve(tmp_path: Path) -> N
         client.put_item(TableName="orders", Item={"pk": {"S": "a"}, "v": {"S": "x" * 300_000}})
         code, printed, _ = faults(running)
         assert (code, "asked" in printed, "units" in printed) == (ExitCode.OK, True, True)
+
+
+def test_neighbours_are_merged_and_it_is_shown(tmp_path: Path) -> None:
+    """What they are becoming, then what the new one came of; the fault is in the record."""
+    with served(tmp_path, "--partitions", "2", "--regions", "eu-west-1") as running:
+        client = running.client()
+        client.create_table(
+            TableName="orders",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        for key in "abcd":
+            client.put_item(TableName="orders", Item={"pk": {"S": key}})
+        assert faults(running, "merge", "orders")[0] == ExitCode.OK
+        shown = [faults(running)[1]]
+        while "merged" not in shown[-1].replace("being merged", ""):
+            assert "being merged" in shown[-1]
+            assert len(shown) < 20
+            running.run("clock", "--advance", "0.2s", "--url", running.ready["url"])
+            shown.append(faults(running)[1])
+        assert "1, from" not in shown[-1]
+        assert client.scan(TableName="orders", ConsistentRead=True)["Count"] == 4
+        assert "merge  orders, partitions 0 and 1" in faults(running, "--record")[1]

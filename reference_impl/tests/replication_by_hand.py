@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 from ddbproof.model.kernel import replication
 from ddbproof.model.kernel.versions import Version
 from ddbproof.reference_impl.replication import messages
+from ddbproof.reference_impl.replication.affairs import first_affairs
 from ddbproof.reference_impl.replication.entries import Change, Entry, Member, Write
 from ddbproof.reference_impl.replication.environment import Checkpoint, Record, Timing
 from ddbproof.reference_impl.replication.leading import Leading
 from ddbproof.reference_impl.replication.messages import Message, Operation
 from ddbproof.reference_impl.replication.node import Node
 from ddbproof.reference_impl.replication.replica import Replica
-from ddbproof.reference_impl.replication.state import GroupState, first_affairs
+from ddbproof.reference_impl.replication.state import GroupState
 
 GROUP = 7
 CLIENT = 1_000

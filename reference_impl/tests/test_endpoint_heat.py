@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import patch
 
 from hypothesis import given
@@ -37,6 +37,10 @@ def encoded(key: Key) -> bytes:
 class Hot(Zones):
     """A table of large items by partition key and sort key; with heat splits, of one partition, unless told otherwise."""
 
+    stream: ClassVar[dict[str, Any]] = {
+        "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    }
+
     def __init__(self, partitions: int = 1, **options: Any) -> None:
         super().__init__(partitions, **{"heat_splits": True, **options})
         self.large = {"S": "x" * (ITEM_UNITS * 1024 - 100)}
@@ -50,7 +54,7 @@ class Hot(Zones):
             KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind, _ in names],
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, _, kind in names],
             BillingMode="PAY_PER_REQUEST",
-            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+            **self.stream,
         )
 
     def write(self, key: Key) -> None:
@@ -60,6 +64,7 @@ class Hot(Zones):
 
     def window_ends(self) -> None:
         self.clock.advance(WINDOW_SECONDS)
+        self.endpoint.cluster.catch_up()
         self.groups()
 
     def heat(self, keys: Iterable[Key], windows: int = LASTING_WINDOWS, share: float = 1.0) -> None:

@@ -18,6 +18,7 @@ from shards_by_hand import by_chance
 from ddbproof.model.kernel import streams as kernel
 from ddbproof.reference_impl.cluster.groups import TableGroups
 from ddbproof.reference_impl.cluster.lines import Split
+from ddbproof.reference_impl.cluster.reshaping import Reshaping
 from ddbproof.reference_impl.cluster.shards import Change, Shard
 from ddbproof.reference_impl.cluster.streams import Stream
 from ddbproof.reference_impl.replication.entries import SplitBegun
@@ -116,13 +117,13 @@ def written_before_the_archive_can_take_it() -> AbstractContextManager[Any]:
 
 def split_forgotten_while_all_are_away() -> AbstractContextManager[Any]:
     """A split is over as soon as nobody who is there knows of it."""
-    right = TableGroups._look_at_map
+    right = Reshaping._look_at_map
 
-    def look_at_map(self: TableGroups) -> None:
+    def look_at_map(self: Reshaping) -> None:
         right(self)
-        self._may_be_splitting = self._splitting
+        self.may_be_under_way = self.under_way
 
-    return patch.object(TableGroups, "_look_at_map", look_at_map)
+    return patch.object(Reshaping, "_look_at_map", look_at_map)
 
 
 # By chance: in so many seeds, or fewer.

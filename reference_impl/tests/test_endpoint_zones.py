@@ -202,6 +202,24 @@ def test_a_partition_splits_while_it_is_written() -> None:
     assert zones.scan() == follows(zones) == dict.fromkeys(KEYS, value)
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_range_is_whole_while_its_partition_splits(reverse: bool) -> None:
+    """RC-03: also when the map changes while a read waits for who is to answer it."""
+    for seed in range(8):
+        zones = Zones(partitions=1, seed=seed)
+        assert all(zones.put(key, 1) for key in KEYS)
+        zones.fault("split", TABLE)
+        region = zones.endpoint.cluster.regions[REGION]
+        [record] = region.all_tables()
+        for _ in range(40):
+            zones.clock.advance(0.03)
+            zones.endpoint.cluster.catch_up()
+            items = region.store(record.table_id).range(b"", None, reverse=reverse, consistent=True)
+            found = [key for key, _ in items]
+            assert len(found) == len(KEYS)
+            assert found == sorted(found, reverse=reverse)
+
+
 def test_a_partition_that_grows_too_large_is_split() -> None:
     """PART-05, PART-06: over and over, while it is written; nobody is refused meanwhile."""
     zones = Zones(partitions=1, partition_bytes=1_000)

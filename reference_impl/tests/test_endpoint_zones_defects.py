@@ -19,6 +19,7 @@ from zones_by_hand import REGION
 
 from ddbproof.model.kernel.versions import supersedes
 from ddbproof.reference_impl.cluster.groups import TableGroups
+from ddbproof.reference_impl.cluster.reshaping import Reshaping
 from ddbproof.reference_impl.cluster.seats import MemoryDisk
 from ddbproof.reference_impl.cluster.table_store import PartitionedTable
 from ddbproof.reference_impl.cluster.table_world import TableWorld
@@ -73,7 +74,7 @@ def stream_loses_what_a_dead_leader_committed() -> AbstractContextManager[Any]:
     right = TableGroups.archive
 
     def archive(self: TableGroups, group: int, index: int, entries: Sequence[Entry]) -> int:
-        leading = self._find_leader(group)
+        leading = self.find_leader(group)
         if leading is None:
             return self._archived.get(group, 0)
         base, done = leading.leader.base, self._archived.get(group, 0)
@@ -111,17 +112,16 @@ def dead_leader_asked() -> AbstractContextManager[Any]:
 def parent_dropped_early() -> AbstractContextManager[Any]:
     """A partition is dropped as soon as the map knows its children."""
 
-    def let_go(self: TableGroups, group: int) -> None:
-        self._split.discard(group)
-        for seat in self.seats:
-            seat.drop(group)
+    def let_go(self: Reshaping, group: int) -> None:
+        self._over.discard(group)
+        self._groups.drop(group)
 
-    return patch.object(TableGroups, "_let_go", let_go)
+    return patch.object(Reshaping, "_let_go", let_go)
 
 
 def orphans_kept() -> AbstractContextManager[Any]:
     """Children that were founded for a split which never began stay for ever."""
-    return patch.object(TableGroups, "_drop_orphans", lambda _: None)
+    return patch.object(Reshaping, "_drop_orphans", lambda _: None)
 
 
 def slow_disk_confirms_at_once() -> AbstractContextManager[Any]:

@@ -44,9 +44,14 @@ class ZonesMachine(FaultRules):
 
     @initialize(partitions=st.integers(1, 3), seed=st.integers(0, 5), lag=st.sampled_from(["none", "legal"]))
     def begin(self, partitions: int, seed: int, lag: str) -> None:
-        self.zones = Zones(partitions=partitions, seed=seed, record_steps=True, lag=lag)
-        self.zones.call("UpdateTable", TableName=TABLE, ReplicaUpdates=[{"Create": {"RegionName": OTHER}}])
-        self.zones.wait(5)
+        self.zones = self.opened(partitions=partitions, seed=seed, record_steps=True, lag=lag)
+
+    def opened(self, **options: Any) -> Zones:
+        """The endpoint, whose table has a replica in another Region."""
+        zones = Zones(**options)
+        zones.call("UpdateTable", TableName=TABLE, ReplicaUpdates=[{"Create": {"RegionName": OTHER}}])
+        zones.wait(5)
+        return zones
 
     # -- requests ---------------------------------------------------------------------------------------
 
@@ -186,11 +191,15 @@ class ZonesMachine(FaultRules):
         arn = zones.call("CreateBackup", TableName=TABLE, BackupName="last")["BackupDetails"]["BackupArn"]
         zones.call("RestoreTableFromBackup", BackupArn=arn, TargetTableName="restored")
         assert zones.scan("restored") == there
-        assert {key: zones.read(key, region=OTHER) for key in KEYS} == now
+        self.others_agree(now)
         self.stream_follows(now)
         self.listen()
         self.transactions_are_whole()
         assert replayed(zones.endpoint.cluster)["problems"] == []
+
+    def others_agree(self, now: dict[str, Any]) -> None:
+        """What else there is of the table is as the table."""
+        assert {key: self.zones.read(key, region=OTHER) for key in KEYS} == now
 
     def stream_follows(self, now: dict[str, Any]) -> None:
         """Each change begins where the one before it of its item ended; what is older than a day is trimmed."""

@@ -373,17 +373,17 @@ def version_not_compared() -> AbstractContextManager[Any]:
 
 def split_over_held_items() -> AbstractContextManager[Any]:
     """A partition is closed while it holds items for a transaction."""
-    right = Splitting._close_when_near
+    right = Splitting.close_when_near
 
-    def close(self: Splitting, affairs: Any) -> None:
+    def close(self: Splitting) -> None:
         state = self._leading.state
         pending, state.pending = state.pending, {}
         try:
-            right(self, affairs)
+            right(self)
         finally:
             state.pending = pending
 
-    return patch.object(Splitting, "_close_when_near", close)
+    return patch.object(Splitting, "close_when_near", close)
 
 
 def token_forgotten() -> AbstractContextManager[Any]:

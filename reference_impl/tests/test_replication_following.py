@@ -17,7 +17,8 @@ from replication_by_hand import (
 )
 
 from ddbproof.reference_impl.replication import messages
-from ddbproof.reference_impl.replication.state import GroupState, first_affairs
+from ddbproof.reference_impl.replication.affairs import first_affairs
+from ddbproof.reference_impl.replication.state import GroupState
 
 MINE = 1
 

@@ -7,9 +7,9 @@ from replication_by_hand import GROUP, LEASE_IS_OVER, TICK, TRIO, World, record_
 
 from ddbproof.model.kernel import lease
 from ddbproof.reference_impl.replication import messages
+from ddbproof.reference_impl.replication.affairs import first_affairs
 from ddbproof.reference_impl.replication.entries import ChangeBegun, ChangeFinished, Entry, Member
 from ddbproof.reference_impl.replication.environment import Timing
-from ddbproof.reference_impl.replication.state import first_affairs
 
 SHORT = Timing(kept_entries=10, silence_milliseconds=2_000)
 

@@ -8,6 +8,7 @@ from replication_by_hand import TRIO, write, writes
 from ddbproof.model.kernel.splits import Child, Parent
 from ddbproof.reference_impl.errors import InvariantError
 from ddbproof.reference_impl.replication import state as module
+from ddbproof.reference_impl.replication.affairs import Affairs, first_affairs
 from ddbproof.reference_impl.replication.entries import (
     ChangeBegun,
     ChangeFinished,
@@ -18,7 +19,7 @@ from ddbproof.reference_impl.replication.entries import (
     Opened,
 )
 from ddbproof.reference_impl.replication.replica_log import ReplicaLog
-from ddbproof.reference_impl.replication.state import Affairs, GroupState, Snapshot, first_affairs
+from ddbproof.reference_impl.replication.state import GroupState, Snapshot
 
 
 def child() -> Affairs:

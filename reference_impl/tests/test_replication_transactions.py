@@ -14,8 +14,9 @@ from replication_by_hand import TRIO
 from ddbproof.model.kernel import transactions
 from ddbproof.model.kernel.versions import Version
 from ddbproof.reference_impl.replication import state as module
+from ddbproof.reference_impl.replication.affairs import first_affairs
 from ddbproof.reference_impl.replication.entries import Change, Entry, Prepared, Settled, Write
-from ddbproof.reference_impl.replication.state import GroupState, Snapshot, first_affairs
+from ddbproof.reference_impl.replication.state import GroupState, Snapshot
 
 KEYS = [b"k1", b"k2", b"k3"]
 

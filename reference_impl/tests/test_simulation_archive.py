@@ -9,7 +9,17 @@ import msgspec
 import pytest
 
 from ddbproof.model.kernel.versions import Version
-from ddbproof.reference_impl.replication.entries import Change, Copied, Entry, FloorRaised, SplitBegun, Write
+from ddbproof.reference_impl.replication.entries import (
+    Change,
+    Closed,
+    Copied,
+    Entry,
+    FloorRaised,
+    MergeBegun,
+    MergeWithdrawn,
+    SplitBegun,
+    Write,
+)
 from ddbproof.reference_impl.replication.environment import Timing
 from ddbproof.reference_impl.simulation.archive import Archive, RefusedError, differences, folded, rebuilt
 from ddbproof.reference_impl.simulation.options import drawn
@@ -76,6 +86,49 @@ def test_a_fold_has_what_a_child_has_copied() -> None:
     assert [key for key, _, _ in folded(entries)] == [b"c"]
 
 
+def test_a_fold_has_what_a_merged_partition_has_copied_from_both() -> None:
+    """A copy anew from one of them leaves what was copied from the other."""
+    entries: list[Entry] = [
+        Copied(1, (write("a", "1", 1).change, write("b", "1", 1).change), (1,), anew=True),
+        Copied(1, (write("x", "1", 1).change,), (1,), anew=True, upper=True),
+        Copied(2, (write("a", "2", 2).change,), (2,), anew=True),
+        Copied(2, (write("y", "2", 2).change,), (3,), anew=False, upper=True),
+        write("x", "4", 4),
+    ]
+    found = [(b"a", b"2"), (b"x", b"4"), (b"y", b"2")]
+    assert [(key, item) for key, item, _ in folded(entries)] == found
+    archive = Archive()
+    assert archive.take(3, 0, entries) == len(entries)
+    with pytest.raises(RefusedError, match="b'a' is not changed later than before"):
+        archive.take(3, len(entries), [write("a", "9", 1)])
+
+
+def archived_merge(*, upper_ends: bool = True) -> Archive:
+    """Of partition 1, which was split into 2 and 3, which merged into 4; 3 was to merge with 9 before, and has not."""
+    archive = Archive()
+    archive.take(1, 0, [write("a", "1", 1), write("x", "1", 1), SplitBegun(b"m", 2, 3), Closed()])
+    archive.take(2, 0, [write("b", "2", 2), MergeBegun(4, 3, upper=False), write("a", None, 3), Closed()])
+    ends: list[Entry] = [Closed()] if upper_ends else []
+    withdrawn: list[Entry] = [MergeBegun(8, 9, upper=False), MergeWithdrawn()]
+    archive.take(3, 0, [*withdrawn, MergeBegun(4, 2, upper=True), write("x", "3", 3), *ends])
+    copies = [Copied(3, (write("b", "2", 2).change,), (2,), anew=True)]
+    archive.take(4, 0, [*copies, write("y", "4", 4), write("b", "5", 5)])
+    return archive
+
+
+def test_a_table_that_was_merged_follows_from_what_clients_wrote() -> None:
+    """A merged partition begins with what both sources had, in whichever order they are looked at."""
+    wanted = [(b"b", b"5"), (b"x", b"3"), (b"y", b"4")]
+    assert [(key, item) for key, item, _ in rebuilt(archived_merge(), [1])] == wanted
+    assert [(key, item) for key, item, _ in rebuilt(archived_merge(), [3, 2])] == wanted
+
+
+def test_what_a_source_had_is_its_own_until_the_other_one_has_ended() -> None:
+    """The merged partition has not begun then."""
+    wanted = [(b"b", b"2"), (b"x", b"3")]
+    assert [(key, item) for key, item, _ in rebuilt(archived_merge(upper_ends=False), [1])] == wanted
+
+
 @cache
 def gone_through(seed: int) -> Run:
     """A run that is done."""
@@ -87,6 +140,19 @@ def gone_through(seed: int) -> Run:
 def with_a_split() -> Run:
     """A run in which a partition was split."""
     return next(run for run in map(gone_through, range(20)) if len(run.map) > len(run.first_groups))
+
+
+def with_a_merge() -> Run:
+    """A run in which two partitions have merged, and the merged one is there in the end."""
+    return next(
+        run
+        for run in map(gone_through, range(20))
+        if any(
+            isinstance(entry, Copied) and entry.upper
+            for _, group in run.map
+            for entry in run.world.archive.entries(group)
+        )
+    )
 
 
 def told(run: Run) -> list[str]:
@@ -109,15 +175,16 @@ def test_a_table_that_was_split_follows_from_what_clients_wrote() -> None:
     run = with_a_split()
     archive, live = run.world.archive, [group for _, group in run.map]
     copied = [item for group in live for item in folded(archive.entries(group))]
-    assert copied == [item for group in run.first_groups for item in rebuilt(archive, group)]
+    assert sorted(copied) == sorted(rebuilt(archive, run.first_groups))
     assert any(
         isinstance(entry, SplitBegun) for group in run.first_groups for entry in archive.entries(group)
     )
 
 
-def test_an_archive_that_lacks_something_is_noticed() -> None:
-    """Of the parent, of a child, at the end or in the middle."""
-    run = with_a_split()
+@pytest.mark.parametrize("found", [with_a_split, with_a_merge])
+def test_an_archive_that_lacks_something_is_noticed(found: Callable[[], Run]) -> None:
+    """Of the parent, of a child, of what came of a merge, at the end or in the middle."""
+    run = found()
     for group in {*run.first_groups, *(group for _, group in run.map)}:
         entries = run.world.archive._entries[group]
         places = [place for place, entry in enumerate(entries) if isinstance(entry, Write)]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from replication_by_hand import GROUP, TRIO, World, synchronize, writes
 
 from ddbproof.model.kernel.replication import Leader, Replica
-from ddbproof.reference_impl.replication.entries import Opened, SplitBegun
-from ddbproof.reference_impl.replication.state import GroupState, first_affairs
+from ddbproof.reference_impl.replication.affairs import first_affairs
+from ddbproof.reference_impl.replication.entries import Entry, MergeBegun, MergeWithdrawn, Opened, SplitBegun
+from ddbproof.reference_impl.replication.state import GroupState
 from ddbproof.reference_impl.replication.trace import Step
 from ddbproof.reference_impl.simulation.campaign import EVENTS
 from ddbproof.reference_impl.simulation.events import counted
@@ -47,6 +48,26 @@ def test_a_split_is_finished_when_both_children_have_opened() -> None:
     assert counted([begun, *opened(2, 5)])["splits finished"] == 0
     assert counted([begun, *opened(2, 5), *opened(3, 4)])["splits finished"] == 0
     assert counted([begun, *opened(2, 5), *opened(3, 5)])["splits finished"] == 1
+
+
+def test_a_merge_is_finished_when_the_merged_partition_has_opened() -> None:
+    """And that is committed; one that was withdrawn is counted as such."""
+
+    def written(entry: Entry, group: int, index: int = 4) -> Step:
+        return Step(group, "write", {"epoch": 1, "index": index, "entry": entry}, None)
+
+    begun = [
+        written(MergeBegun(3, 2, upper=False), 1),
+        written(MergeBegun(3, 1, upper=True), 2),
+        written(MergeBegun(5, 4, upper=False), 6),
+        written(MergeWithdrawn(), 6),
+    ]
+    start = Step(3, "start", {"replica": 21, "epoch": 1}, Leader(1, 0, 0, 0, 0, 0, 0))
+    opened = [start, written(Opened(parent=None), 3)]  # type: ignore[arg-type] # not read
+    for committed, finished in ((4, 0), (5, 1)):
+        counts = counted([*begun, *opened, acknowledged(1, committed, 3)])
+        assert counts["merges finished"] == finished
+        assert counts["merges withdrawn"] == 1
 
 
 def test_the_campaigns_events_are_counted() -> None:

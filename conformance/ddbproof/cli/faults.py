@@ -47,7 +47,7 @@ def faults(
         fill-disk, slow-disk (--milliseconds), mend-disk, jump-clock (--milliseconds)   a node
         isolate, heal                                 a Region, from the other Regions
         messages (--lost, --doubled, --delay), mend   a Region, within
-        step-down, split (--region, --partition, --index)   a table
+        step-down, split, merge (--region, --partition, --index)   a table
 
     Exit codes: 0 done, 1 the replay found a step that was not proved, 2 usage, 3 no endpoint there.
 
@@ -68,7 +68,7 @@ def faults(
     region
         The Region of the table; the first otherwise.
     partition
-        Which of the table's partitions, from 0 on.
+        Which of the table's partitions, from 0 on; merge puts it together with the next one.
     index
         A global secondary index of the table: its partition, not one of the table's own.
     record
@@ -179,7 +179,8 @@ def _show_partitions(console: Console, topology: dict[str, Any]) -> None:
                     f"{'' if it['kind'] == 'full' else ' (log only)'}"
                     for it in sorted(one["replicas"], key=lambda it: str(it["node"]))
                 )
-                place = f"{number}, from {one['begins_at'][:8] or '0'}"
+                becomes = "" if one["becomes"] is None else f", being {one['becomes']}"
+                place = f"{number}, from {one['begins_at'][:8] or '0'}{becomes}"
                 leader = _short(one["leader"], region)
                 row = [region, name, place, one["came_of"], leader, str(one["epoch"]), replicas]
                 if counted:

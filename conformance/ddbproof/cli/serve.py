@@ -73,7 +73,8 @@ def serve(
         A partition whose items have more bytes than this is split while it is written; DynamoDB does so at 10 GB.
     heat_splits
         Split a partition as well that has used half of its 3,000 read or 1,000 write units a second for 30 seconds, at
-        a key of its traffic, where that brings relief.
+        a key of its traffic, where that brings relief. Merge two neighbours again that use less than a tenth of that together
+        for three minutes and have less than half of --partition-bytes, down to --partitions, unless the table ever had a stream.
     lag
         "legal" lets eventually consistent reads, and other Regions of a global table, fall behind by chance, as
         they may in DynamoDB; "none" is for tools that cannot bear that.

@@ -31,7 +31,7 @@ class EndpointOptions:
     ids to accounts (an id that is not in it stands for DEFAULT_ACCOUNT unless signatures are verified);
     `verify_signatures` checks SigV4; `frozen_at_milliseconds` starts a clock that moves only when it is moved;
     `partitions` that a new table begins with, each of which is split when its items have more than `partition_bytes`
-    (PART-06 says 10 GB), and with `heat_splits` when it is hot for long (PART-08); `lag` is "none", or "legal" to let
+    (PART-06 says 10 GB), and with `heat_splits` when it is hot for long (PART-08), and merged again when it is cold; `lag` is "none", or "legal" to let
     eventually consistent reads and other Regions fall behind by chance, as they may;
     `record_steps` keeps every durable step of every replica, in memory, to be replayed through the proved systems.
     """

@@ -11,6 +11,7 @@ log is a handle beside the record. A step that the protocol does not allow raise
     reads          when a write or a strong read may be answered, and with what
     partitions     which partition holds an item; splits, merges, the routing table
     splits         a split while writes run: the parent closes, the children open
+    merges         two neighbours merge while writes run: one begins, the other joins, both close, one opens
     queries        the order of a Query, and where it goes on when a partition has no more
     transactions   what an item's partition, the ledger and a coordinator may do
     streams        how entries become stream records, and how these are kept and read
@@ -35,5 +36,5 @@ log is a handle beside the record. A step that the protocol does not allow raise
 
 Kernels call each other through the module, so that whoever replaces a function, as mutants do, replaces it for
 all of them. The endpoint runs versions, backup and recovery, and by its replicated core (`reference_impl/replication`)
-replication, lease, membership, partitions and splits; the others wait for what will run them (docs/roadmap.md).
+replication, lease, membership, partitions, splits and merges; the others wait for what will run them (docs/roadmap.md).
 """

@@ -4,10 +4,10 @@ Claims: ST-01 and ST-02 (the records: `cluster.shards`), ST-03 (24 hours), ST-04
 on and off), ST-06 (limits), ST-07 to ST-09 (images, keys, iterator types), ME-13 (replicas' streams), TT-03
 (the mark of a deletion by time to live), AP-11. Where an iterator reads, and what becomes of it, `model.kernel.streams` says.
 
-Choices where AWS publishes nothing: a shard for each partition of the table; ListStreams of a table that is not there is an empty
-list; an iterator AT_TIMESTAMP begins at the first record that is not older; a sequence number that the shard
-has not had is refused, and so is a replica of a table whose stream has another view type. An iterator of a shard that is listed
-no more reads what was trimmed. An iterator is
+Choices where AWS publishes nothing: a shard for each partition of the table, which is never merged with another once there was a
+stream, since a shard has one parent; ListStreams of a table that is not there is an empty list; an iterator AT_TIMESTAMP begins
+at the first record that is not older; a sequence number that the shard has not had is refused, and so is a replica of a table
+whose stream has another view type. An iterator of a shard that is listed no more reads what was trimmed. An iterator is
 a plain token, not a signed one. Refusals of parameters have the sentences of AWS's emulator. Throttling of readers (two at a
 shard) is not built.
 """
@@ -78,6 +78,15 @@ def check_change(record: TableRecord, specification: dict[str, Any] | None) -> N
         )
     if view_type is None and record.replicas:
         raise ValidationError(f"The stream of {record.name}, a replica of a global table, cannot be disabled")
+
+
+def prepare_change(call: Call, record: TableRecord, specification: dict[str, Any] | None) -> None:
+    """Before a stream is turned on, merges of its table's partitions come to their end.
+
+    Raises UnavailableError if they have not: the request has changed nothing then, and may be sent again.
+    """
+    if wanted_view_type(specification) is not None:
+        call.region.finish_merges(record.table_id)
 
 
 def check_replica_updates(record: TableRecord, updates: list[dict[str, Any]]) -> None:

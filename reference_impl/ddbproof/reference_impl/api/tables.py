@@ -125,6 +125,7 @@ def update_table(call: Call, parameters: dict[str, Any]) -> dict[str, Any]:
     if replica_updates:
         streams.check_replica_updates(record, replica_updates)
         replicas.check_updates(call, record, replica_updates)
+    streams.prepare_change(call, record, stream)
     if changes or stream is not None:
         record = call.region.change_table(
             record.table_id,

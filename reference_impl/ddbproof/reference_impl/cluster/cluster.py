@@ -121,10 +121,14 @@ class Cluster:
     ) -> TableRecord:
         """Add `destination` to the table's global table, which is made if need be; returns the new record.
 
-        The caller has checked that the destination has no table of that name and is no member yet.
+        The caller has checked that the destination has no table of that name and is no member yet. Raises UnavailableError
+        if it cannot be done now.
         """
         for other in (region, destination, *(it for it, _ in self.members(region, record))):
             other.metadata.require_ready()
+        for other, member in [(region, record), *self.members(region, record)]:
+            if member.stream_view_type is None:
+                other.finish_merges(member.table_id)  # it gets a stream
         account, _ = region.metadata.catalog.tables[record.table_id]
         group_id = record.group_id or self.new_id()
         active_at = now_milliseconds + self.create_delay_milliseconds + self.replication_delay_milliseconds

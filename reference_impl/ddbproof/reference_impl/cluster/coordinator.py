@@ -137,9 +137,16 @@ class Coordinator:
             reasons = (CONFLICT_REASON,) * len(found.named)
             found = self.ledger.change(key, lambda newest: _decided(newest, number, reasons))
         told, now_milliseconds = 0, self._scheduler.now_milliseconds
+        away: UnavailableError | None = None
         for named in found.named:
-            self._tell(named, number, found.record)
-            told += 1
+            try:
+                self._tell(named, number, found.record)
+                told += 1
+            except UnavailableError as error:
+                # The others need not wait for it, and it may wait for them: one of two that merge does, while the other holds an item.
+                away = error
+        if away is not None:
+            raise away
 
         def finished(newest: Ledgered | None) -> Ledgered:
             ledgered = _known(newest)

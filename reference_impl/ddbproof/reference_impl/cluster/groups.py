@@ -2,7 +2,7 @@
 
 A group of its own keeps the table's partition map. Strong reads and writes are a leader's, with a lease, who may
 answer once what it shows is committed. What is committed goes to the archive (`feed`) in the order of the
-groups' logs, a child's after all of its parent's.
+groups' logs, a child's after all of its parent's or parents'.
 
 How time passes for them, and how messages get from one to another, is in `table_world`.
 """
@@ -14,16 +14,19 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ddbproof.model.kernel import lease, limits
-from ddbproof.reference_impl.cluster import cuts
 from ddbproof.reference_impl.cluster.heat import Heat
-from ddbproof.reference_impl.cluster.lines import ASKED, HEAT, SIZE, Lines, Split
+from ddbproof.reference_impl.cluster.lines import Lines, Split
+from ddbproof.reference_impl.cluster.reshaping import Reshaping
 from ddbproof.reference_impl.cluster.table_world import TableWorld
 from ddbproof.reference_impl.errors import UnavailableError
+from ddbproof.reference_impl.replication.affairs import first_affairs
 from ddbproof.reference_impl.replication.entries import (
     Change,
     Closed,
     Entry,
     Member,
+    MergeBegun,
+    MergeWithdrawn,
     Opened,
     Settled,
     SplitBegun,
@@ -33,10 +36,8 @@ from ddbproof.reference_impl.replication.partition_map import (
     MAP_KEY,
     METADATA_GROUP,
     PartitionMap,
-    decoded,
     encoded,
 )
-from ddbproof.reference_impl.replication.state import first_affairs
 
 if TYPE_CHECKING:
     from ddbproof.reference_impl.cluster.zones import Fleet, StorageNode
@@ -54,7 +55,8 @@ class TableGroups(TableWorld):
     """The groups of a table with `partitions` partitions, on the nodes of `fleet`.
 
     A partition with items of more than `most_bytes` is split, while it is written, so that each half has as many of them;
-    with `heat_splits`, one that is hot as well (`heat`, None without). With `keeps_collections_whole`, as a local secondary
+    with `heat_splits`, one that is hot as well (`heat`, None without), and neighbours that are cold are merged, where
+    `may_merge` allows it when they begin. With `keeps_collections_whole`, as a local secondary
     index demands, items of one partition key are never parted (PART-11).
     `feed` is given every committed change once, those of an item in their order, with the group that has committed it and
     its position (`lines`); `when_split` is told, between the last change of a partition and the first of its children.
@@ -71,6 +73,7 @@ class TableGroups(TableWorld):
         partitions: int,
         *,
         when_split: Callable[[Split], None] = lambda _: None,
+        may_merge: Callable[[], bool] = lambda: True,
         most_bytes: int = limits.MOST_BYTES,
         heat_splits: bool = False,
         keeps_collections_whole: bool = False,
@@ -78,20 +81,22 @@ class TableGroups(TableWorld):
         recording: bool = False,
     ) -> None:
         super().__init__(fleet, seed, now_milliseconds, recording=recording)
-        # CPython reaches no more than 30 attributes of an instance quickly; what splits need besides is in `lines`.
+        # CPython reaches no more than 30 attributes of an instance quickly; what splits need is in `lines` and `reshaping`.
         self.lagging = lagging
         self.lines = Lines(when_split)
         self.heat = Heat(keeps_collections_whole=keeps_collections_whole) if heat_splits else None
-        self._most_bytes = most_bytes
-        self._whole = keeps_collections_whole
+        self.reshaping = Reshaping(
+            self,
+            partitions,
+            most_bytes=most_bytes,
+            keeps_collections_whole=keeps_collections_whole,
+            may_merge=may_merge,
+        )
         self._feed = feed
         self._archived: dict[int, int] = {}
         self._leaders: dict[int, Leading] = {}
-        self._splitting = False
-        self._may_be_splitting = False
-        self._split: set[int] = set()
         self.map: PartitionMap = ()
-        self._lows: list[bytes] = []
+        self.lows: list[bytes] = []
         fleet.host(self)
         try:
             self._found(partitions)
@@ -107,11 +112,11 @@ class TableGroups(TableWorld):
             table.append((low, self._new_group()))
         limit = self.steady_milliseconds + _ELECTION_MILLISECONDS
         groups = range(self._groups + 1)
-        while self.steady_milliseconds < limit and any(self._find_leader(it) is None for it in groups):
+        while self.steady_milliseconds < limit and any(self.find_leader(it) is None for it in groups):
             self._pass(self._next_tick)
         keeper = self.leader(METADATA_GROUP)
         self.write(keeper, keeper.change(MAP_KEY, encoded(table), 0))
-        self._take_map(table)
+        self.take_map(table)
         for group in groups:
             self.leader(group)
             if group != METADATA_GROUP:
@@ -134,29 +139,25 @@ class TableGroups(TableWorld):
 
     @property
     def _is_impatient(self) -> bool:
-        return self._splitting  # it comes to its end within a few ticks
+        return self.reshaping.under_way  # it comes to its end within a few ticks
 
     def _ticked(self) -> None:
         for replica in self.all_replicas():
             leading = replica.leading
             if leading is not None:
                 self._hand_over(leading)
-                if leading.state.fold.size_bytes > self._most_bytes and leading.at_rest:
-                    self._split_in_the_middle(leading, SIZE)
-                elif self.heat is not None:
-                    self._split_if_hot(self.heat, leading)
-        if self._may_be_splitting:
-            self._look_at_map()
+                self.reshaping.consider(leading)
+        self.reshaping.go_on()
 
     @property
     def settled(self) -> bool:
         """See `zones.Hosted`: all is committed, and each group has three equal replicas, whatever its leader knows."""
-        if self._under_way or self._may_be_splitting:
+        if self._under_way or self.reshaping.may_be_under_way:
             return False
         return all(self._is_whole(group) for group in (METADATA_GROUP, *(it for _, it in self.map)))
 
     def _is_whole(self, group: int) -> bool:
-        leading = self._find_leader(group)
+        leading = self.find_leader(group)
         if leading is None or not leading.at_rest:
             return False
         equal = [
@@ -187,15 +188,15 @@ class TableGroups(TableWorld):
 
     def leader(self, group: int) -> Leading:
         """The leader that may answer for a group now. Raises UnavailableError if there is none."""
-        leading = self._find_leader(group)
+        leading = self.find_leader(group)
         if leading is None:
-            self.wait(lambda: self._find_leader(group) is not None)
-            leading = self._find_leader(group)
+            self.wait(lambda: self.find_leader(group) is not None)
+            leading = self.find_leader(group)
         if leading is None:
             raise UnavailableError("no leader with a lease can be reached")
         return leading
 
-    def _find_leader(self, group: int) -> Leading | None:
+    def find_leader(self, group: int) -> Leading | None:
         leading = self._leaders.get(group)
         if leading is not None and self._may_serve(leading):
             return leading
@@ -251,7 +252,7 @@ class TableGroups(TableWorld):
         The leader, and a follower that has its whole log and has promised nobody else, have disks that need no time, and
         their messages arrive at once: nothing can come between.
         """
-        leading = self._find_leader(self.group_of(key))
+        leading = self.find_leader(self.group_of(key))
         if leading is None or not leading.state.affairs.serves or self.fleet.messages.any:
             return False
         if leading.shown(key) > leading.leader.committed or not leading.replica.disk.mirrors:
@@ -296,11 +297,17 @@ class TableGroups(TableWorld):
     def _archive_affair(self, group: int, index: int, entry: Entry) -> bool:
         """Take an entry that is no client's; False if it cannot be taken yet."""
         if type(entry) is Opened:
-            # Everything up to the entry that has closed the parent.
-            if not self._is_archived(self._parent_of(group), entry.parent.length + 1):
-                return False
+            # Everything up to the entry that has closed the parent, or both that were merged.
+            closed = [record for record in (entry.parent, entry.upper) if record is not None]
+            for parent, record in zip(self._parents_of(group), closed, strict=True):
+                if not self.is_archived(parent, record.length + 1):
+                    return False
         elif type(entry) is SplitBegun:
             self.lines.begin_split(group, entry.lower, entry.upper)
+        elif type(entry) is MergeBegun:
+            self.lines.begin_merge(group, entry.child)
+        elif type(entry) is MergeWithdrawn:
+            self.lines.withdraw(group)
         elif type(entry) is Closed:
             self.lines.close(group, index)
         return True
@@ -309,14 +316,14 @@ class TableGroups(TableWorld):
         """Where the archive stands in the log of each partition, by its group."""
         return {group: self.lines.bases[group] + self._archived.get(group, 0) for group in self.lines.open}
 
-    def _is_archived(self, group: int, length: int) -> bool:
-        leading = self._find_leader(group)
+    def is_archived(self, group: int, length: int) -> bool:
+        leading = self.find_leader(group)
         if leading is not None:
             self._hand_over(leading)
         return self._archived.get(group, 0) >= length
 
-    def _parent_of(self, group: int) -> int:
-        return next(it.latest_affairs().child_of for it in self.replicas(group))
+    def _parents_of(self, group: int) -> list[int]:
+        return next(list(it.latest_affairs().parts) for it in self.replicas(group))
 
     def _hand_over(self, leading: Leading) -> None:
         """Hand over to the archive what is committed, at once: a backup is made of what is there."""
@@ -330,7 +337,7 @@ class TableGroups(TableWorld):
 
     def group_of(self, key: bytes) -> int:
         """The group of the partition that a key lies in, by the map that the router has."""
-        return self.map[bisect_right(self._lows, key) - 1][1]
+        return self.map[bisect_right(self.lows, key) - 1][1]
 
     def serving(self, key: bytes) -> Leading:
         """The leader that may answer for a key now. Raises UnavailableError if there is none."""
@@ -339,97 +346,46 @@ class TableGroups(TableWorld):
             self.wait(lambda: self.leader(self.group_of(key)).state.affairs.serves)
             leading = self.leader(self.group_of(key))
             if not leading.state.affairs.serves:
-                raise UnavailableError("the partition is being split")
+                raise UnavailableError("the partition is being split or merged")
         return leading
 
     def taking(self, key: bytes) -> Leading:
         """The leader that may take a write of a key now. Raises UnavailableError if there is none.
 
         All that it has is in the archive, so that a write is when it is acknowledged: of a child the archive takes nothing
-        before it has all of the parent, and that may have nobody who leads it to its end.
+        before it has all of the parent, or of both that were merged, and those may have nobody who leads them to their end.
         """
         leading = self.serving(key)
         if leading.archiving.archived == leading.leader.length:
             return leading
         self.settle(leading, leading.leader.length)
         if leading.archiving.archived < leading.leader.length:
-            raise UnavailableError("the archive has not all of the partition that was split")
+            raise UnavailableError("the archive has not all of what the partition came of")
         return self.serving(key)
 
     def split(self, key: bytes) -> bool:
         """Begin to split the partition that a key lies in at the middle of its items; False if it cannot be split now."""
-        begun = self._split_in_the_middle(self.serving(key), ASKED)
-        self.pump()
-        return begun
+        return self.reshaping.split(self.serving(key))
 
-    def _split_in_the_middle(self, leading: Leading, reason: str) -> bool:
-        cut = cuts.middle(leading.state.fold.items, keeps_collections_whole=self._whole)
-        return cut is not None and self._split_at(leading, cut, reason)
+    def merge(self, key: bytes) -> bool:
+        """Begin to merge the partition that a key lies in with the next one; False if they cannot be merged now.
 
-    def _split_if_hot(self, heat: Heat, leading: Leading) -> None:
-        cut = heat.cut(leading.replica.group, self.now_milliseconds)
-        if cut is not None and leading.at_rest:
-            self._split_at(leading, cut, HEAT)
-
-    def _split_at(self, leading: Leading, cut: bytes, reason: str) -> bool:
-        if not leading.split.ask(cut):
-            return False
-        self.lines.ask(leading.replica.group, reason)
-        self._splitting = self._may_be_splitting = True
-        self.fleet.rouse(self)
-        return True
-
-    def _look_at_map(self) -> None:
-        """A split is under way: use the new map as soon as there is one, and let go of what was split."""
-        leading = self._find_leader(METADATA_GROUP)
-        image = None if leading is None else leading.state.committed_image(MAP_KEY)
-        if image is not None:
-            table = decoded(image.item)
-            if table != self.map:
-                self._split |= {group for _, group in self.map} - {group for _, group in table}
-                self._take_map(table)
-        for group in list(self._split):
-            self._let_go(group)
-        self._drop_orphans()
-        self._splitting = bool(self._split) or any(_in_a_split(replica) for replica in self.all_replicas())
-        # As long as something is broken, those who know of a split may all be away.
-        self._may_be_splitting = self._splitting or not self.fleet.calm
-
-    def _let_go(self, group: int) -> None:
-        """Drop a group once its children have all that it had, and so has the archive."""
-        serving = {
-            replica.group
-            for replica in self.all_replicas()
-            if (affairs := replica.decided_affairs()).child_of == group
-            and affairs.child is not None
-            and affairs.child.open
-        }
-        committed = max((replica.record.committed for replica in self.replicas(group)), default=0)
-        if len(serving) == 2 and self._is_archived(group, committed):
-            self._split.discard(group)
-            for seat in self.seats:
-                seat.drop(group)
-
-    def _drop_orphans(self) -> None:
-        """Drop children that were founded for a split which never began.
-
-        A leader alone cannot know that: an entry that is not committed may stand in another replica's log, and be
-        committed by whoever leads next. When all three have the leader's log, there is none.
+        Raises UnavailableError if one of them has nobody who leads it.
         """
-        for replica in self.all_replicas():
-            affairs = replica.latest_affairs()
-            if affairs.child is None or affairs.child.open:
-                continue
-            leading = self._find_leader(affairs.child_of)
-            if leading is not None and leading.at_rest and not leading.split.may_become(replica.group):
-                for seat in self.seats:
-                    seat.drop(replica.group)
+        lower = self.serving(key)
+        place = bisect_right(self.lows, key)
+        return place < len(self.lows) and self.reshaping.merge(lower, self.serving(self.lows[place]))
 
-    def _take_map(self, table: PartitionMap) -> None:
+    def take_map(self, table: PartitionMap) -> None:
+        """Route by another map from now on."""
         self.map = table
-        self._lows = [low for low, _ in table]
-        if self.heat is not None:
-            self.heat.keep({group for _, group in table})
+        self.lows = [low for low, _ in table]
+        self.reshaping.keep([group for _, group in table])
+
+    def drop(self, group: int) -> None:
+        """A group is no more."""
+        for seat in self.seats:
+            seat.drop(group)
 
     # -- what happens to nodes --------------------------------------------------------------------------
 
@@ -443,10 +399,3 @@ class TableGroups(TableWorld):
         self.leader(self.group_of(key)).replica.stop_leading()
         self.fleet.rouse(self)
         self.pump()
-
-
-def _in_a_split(replica: Replica) -> bool:
-    """True if a replica's partition is being split, or is one of a split and does not serve yet; or it founds such."""
-    affairs, leading = replica.latest_affairs(), replica.leading
-    founds = leading is not None and leading.split.founding
-    return founds or affairs.parent is not None or not affairs.serves

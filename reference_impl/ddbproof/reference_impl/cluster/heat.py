@@ -5,7 +5,8 @@ a partition is cut, `cuts` says.
 
 Traffic is counted in windows of ten seconds of the endpoint's time, afresh in each. A partition is *hot* in a window in which it has
 used half of what it may serve, of reads or of writes. One that was hot in three windows in a row is to be split, where
-that helps. Nothing is refused: what goes beyond the limit is served (there is no throttling here).
+that helps. Nothing is refused: what goes beyond the limit is served (there is no throttling here). Of the eighteen windows before
+the present one the sums are kept; they tell which partitions are `cold`.
 
 The traffic of a window is summed up by key, in at most 512 places. When there are more, neighbours are put together from the left on,
 as long as they have no more than a thirty-second of the heat; 65 are left at most, and an item that is hotter than that
@@ -29,6 +30,7 @@ from ddbproof.reference_impl.values.keys import HASH_BYTES
 
 WINDOW_SECONDS = 10
 LASTING_WINDOWS = 3
+REMEMBERED_WINDOWS = 18
 _WINDOW_MILLISECONDS = WINDOW_SECONDS * 1000
 _HOT_HALF_READS = limits.MOST_READ_UNITS_A_SECOND * WINDOW_SECONDS  # half of the limit, in half units
 _HOT_WRITES = limits.MOST_WRITE_UNITS_A_SECOND * WINDOW_SECONDS // 2
@@ -54,13 +56,17 @@ class Window(msgspec.Struct):
 
 
 class Traffic:
-    """The traffic of one partition: the present window, and those right before it, as many as matter."""
+    """The traffic of one partition: the present window, and those right before it, as many as matter.
 
-    __slots__ = ("cut", "last", "past", "window")
+    `sums` are half read units and write units of earlier windows, by their numbers.
+    """
+
+    __slots__ = ("cut", "last", "past", "sums", "window")
 
     def __init__(self, number: int) -> None:
         self.window = Window(number)
         self.past: list[Window] = []
+        self.sums: dict[int, tuple[int, int]] = {}
         self.last: Window | None = None
         self.cut: bytes | None = None
 
@@ -68,6 +74,8 @@ class Traffic:
         """Another window has begun, perhaps after some without traffic."""
         ended = self.last = self.window
         ended.heat = summed_up(ended.heat)
+        self.sums = {at: sums for at, sums in self.sums.items() if at >= number - REMEMBERED_WINDOWS}
+        self.sums[ended.number] = ended.half_reads, ended.writes
         follows = bool(self.past) and self.past[-1].number == ended.number - 1
         self.past = [*self.past, ended][-LASTING_WINDOWS:] if follows else [ended]
         if number != ended.number + 1:
@@ -146,6 +154,18 @@ class Heat:
         self._window(group, now_milliseconds)
         return self._traffic[group].cut
 
+    def served(self, group: int, first: int, last: int) -> list[tuple[int, int]]:
+        """The half read units and write units that a partition has used in each of the windows from `first` to `last`.
+
+        Those since `REMEMBERED_WINDOWS` before the present one are known.
+        """
+        traffic = self._traffic.get(group)
+        if traffic is None:
+            return [(0, 0)] * (last - first + 1)
+        window = traffic.window
+        sums = {**traffic.sums, window.number: (window.half_reads, window.writes)}
+        return [sums.get(number, (0, 0)) for number in range(first, last + 1)]
+
     def keep(self, groups: Collection[int]) -> None:
         """Forget all other partitions."""
         self._traffic = {group: it for group, it in self._traffic.items() if group in groups}
@@ -161,6 +181,11 @@ class Heat:
             "write_units": float(sum(window.writes for window in recent)),
             "seconds": (now_milliseconds % _WINDOW_MILLISECONDS + _WINDOW_MILLISECONDS) / 1000,
         }
+
+
+def window_at(milliseconds: int) -> int:
+    """The number of the window that an instant lies in."""
+    return milliseconds // _WINDOW_MILLISECONDS
 
 
 def summed_up(heat: dict[bytes, int]) -> dict[bytes, int]:

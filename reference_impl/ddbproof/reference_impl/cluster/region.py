@@ -126,6 +126,7 @@ class Region:
                 table_id,
                 keeps_collections_whole=record.keeps_collections_whole,
                 when_split=lambda split: self.streams.split(table_id, split, self._now()),
+                may_merge=lambda: self._may_merge(table_id),
             )
             store = PartitionedTable(
                 table_id, groups, feed, self.number, self._lag, self.transactions.recover
@@ -147,6 +148,7 @@ class Region:
         *,
         keeps_collections_whole: bool = False,
         when_split: Callable[[Split], None] = lambda _: None,
+        may_merge: Callable[[], bool] = lambda: True,
     ) -> TableGroups:
         options = self._options
         return TableGroups(
@@ -156,6 +158,7 @@ class Region:
             self._now(),
             options.partitions,
             when_split=when_split,
+            may_merge=may_merge,
             most_bytes=options.partition_bytes,
             heat_splits=options.heat_splits,
             keeps_collections_whole=keeps_collections_whole,
@@ -205,9 +208,19 @@ class Region:
 
     # -- streams --------------------------------------------------------------------------------------
 
+    def _may_merge(self, table_id: str) -> bool:
+        """A shard has one parent: who has a stream, had one, or is about to get one, keeps its partitions."""
+        record = self.table_by_id(table_id)
+        return record is not None and record.stream_arn is None and not record.replicas
+
+    def finish_merges(self, table_id: str) -> None:
+        """See to it that no partitions of a table are being merged. Raises UnavailableError if some still are."""
+        self.groups(table_id).reshaping.finish_merges()
+
     def turn_stream_on(self, table_id: str, view_type: str, now_milliseconds: int) -> TableRecord:
-        """Turn on a stream of a table that has none; returns the table's new record."""
+        """Turn on a stream of a table that has none; returns the table's new record. UnavailableError as above."""
         account, record = self.metadata.catalog.tables[table_id]
+        self.finish_merges(table_id)
         positions = self.groups(table_id).positions()
         stream = self.streams.turn_on(account, record, view_type, positions, now_milliseconds)
         return self.change_table(table_id, stream_view_type=view_type, stream_arn=stream.arn)

@@ -12,6 +12,7 @@ Eventually consistent reads need no leader. By default they are answered as the 
 from __future__ import annotations
 
 import contextlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -98,15 +99,20 @@ class PartitionedTable:
     def range(
         self, start: bytes, end: bytes | None, *, reverse: bool, consistent: bool
     ) -> Iterator[tuple[bytes, Image]]:
-        """See `TableStore.range`."""
-        parts = self._parts(start, end)
-        for low, high in reversed(parts) if reverse else parts:
+        """See `TableStore.range`.
+
+        Partition by partition, by the map as it is when each is read: a partition that was asked may be split or merged first.
+        """
+        while True:
+            low, high = part = self._part(start, end, reverse=reverse)
             if consistent:
                 leading = self.groups.serving(low)
                 self.groups.settle(leading, leading.leader.length)
                 state = leading.state
             else:
                 state = self._state(low)
+            if part != self._part(start, end, reverse=reverse):
+                continue  # there are other partitions by now
             found = state.committed_range(low, high, reverse=reverse)
             if self.groups.lagging and not consistent:
                 shown = list(found)
@@ -119,6 +125,23 @@ class PartitionedTable:
                 group = self.groups.group_of(low)
                 found = heat.range(group, found, now_milliseconds, consistent=consistent)
             yield from found
+            if part == (start, end):
+                return
+            if reverse:
+                end = low
+            else:
+                assert high is not None  # or this was the last part
+                start = high
+
+    def _part(self, start: bytes, end: bytes | None, *, reverse: bool) -> tuple[bytes, bytes | None]:
+        """So much of the range as lies in the first partition that it touches, or in the last."""
+        lows = self.groups.lows
+        if reverse:
+            place = len(lows) if end is None else bisect_left(lows, end)
+            return max(start, lows[place - 1] if place else b""), end
+        place = bisect_right(lows, start)
+        following = lows[place] if place < len(lows) else None
+        return start, end if following is None or (end is not None and following >= end) else following
 
     def _state(self, key: bytes) -> GroupState:
         """What an eventually consistent read is answered from."""
@@ -138,11 +161,6 @@ class PartitionedTable:
         if groups.lagging:
             return groups.random.choice(there)
         return max(there, key=lambda state: state.applied)
-
-    def _parts(self, start: bytes, end: bytes | None) -> list[tuple[bytes, bytes | None]]:
-        """The range, cut where partitions end."""
-        lows = [low for low, _ in self.groups.map if low > start and (end is None or low < end)]
-        return list(zip([start, *lows], [*lows, end], strict=True))
 
     # -- writes -----------------------------------------------------------------------------------------
 

@@ -12,9 +12,10 @@ A command is a JSON object whose first member names the fault and where it happe
     {"messages": REGION, "lost": 0.1, "doubled": 0.1, "delay_milliseconds": [0, 50]}
     {"step_down": TABLE, "region": REGION, "partition": 0}       its leader lays down its office
     {"split": TABLE, "region": REGION, "partition": 0}           at the middle of its items
+    {"merge": TABLE, "region": REGION, "partition": 0}           with the next one
     {"mend": REGION}                                             everything within it
 
-`step_down` and `split` take `"index": NAME` as well, for a partition of a global secondary index of the table.
+`step_down`, `split` and `merge` take `"index": NAME` as well, for a partition of a global secondary index of the table.
 Zones are named like those of AWS (us-east-1a), nodes by zone and number (us-east-1a-1), partitions by their
 place in the table, from 0 on.
 """
@@ -57,6 +58,7 @@ class Faults:
             "messages": (self._messages, frozenset({"lost", "doubled", "delay_milliseconds"})),
             "step_down": (self._step_down, frozenset({"region", "partition", "index"})),
             "split": (self._split, frozenset({"region", "partition", "index"})),
+            "merge": (self._merge, frozenset({"region", "partition", "index"})),
             "mend": (lambda name, _: self._region(name).fleet.mend(), frozenset()),
         }
 
@@ -149,6 +151,24 @@ class Faults:
             raise ConfigurationError(
                 "the partition cannot be split now",
                 hint="it needs two items (of two item collections, if there is a local secondary index), and no other split or change of members under way",
+            )
+
+    def _merge(self, name: str, given: Parameters) -> None:
+        region, groups, low, number = self._partition(name, given)
+        region.fleet.note("merge", f"{name}, partitions {number} and {number + 1}")
+        if not groups.reshaping.may_merge():
+            raise ConfigurationError(
+                f"partitions of {name} cannot be merged: it has a stream, had one, or is a replica of a global table",
+                hint="a shard of a stream has one parent, and not two; partitions of an index can be merged",
+            )
+        try:
+            done = groups.merge(low)
+        except UnavailableError as error:
+            raise ConfigurationError("one of the two has no leader just now", cause=error.cause) from error
+        if not done:
+            raise ConfigurationError(
+                "the partition cannot be merged with the next one now",
+                hint="there has to be one, and neither may be on its way to a split or a merge, or change its members",
             )
 
     # -- finding ----------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from ddbproof.reference_impl.cluster.cluster import Cluster
 from ddbproof.reference_impl.cluster.groups import TableGroups
 from ddbproof.reference_impl.cluster.region import Region
 from ddbproof.reference_impl.errors import ConfigurationError
+from ddbproof.reference_impl.replication.affairs import Affairs
 from ddbproof.reference_impl.simulation.replay import problems, replay_all
 
 
@@ -37,8 +38,9 @@ def all_groups(region: Region) -> dict[str, TableGroups]:
 def partitions(groups: TableGroups) -> list[dict[str, Any]]:
     """The partitions of one table, in the order of their keys.
 
-    Each came of the table's founding, or of a split for size, for heat, or one that was asked for. `recent` is what it has
-    served lately, in capacity units, where heat is counted (`--heat-splits`).
+    Each came of the table's founding, of a split for size, for heat, or one that was asked for, or was merged of two. `becomes`
+    says if it is being split or merged. `recent` is what it has served lately, in capacity units, where heat is counted
+    (`--heat-splits`).
     """
     heat = groups.heat
     nodes = groups.fleet.nodes
@@ -53,7 +55,8 @@ def partitions(groups: TableGroups) -> list[dict[str, Any]]:
                 "begins_at": low.hex(),
                 "group": group,
                 "leader": None if leader is None else nodes[leader.environment.node].name,
-                "came_of": groups.lines.reasons.get(group, "founding"),
+                "came_of": groups.lines.reason(group),
+                "becomes": None if leader is None else _becomes(leader.latest_affairs()),
                 "recent": None if heat is None else heat.units(group, groups.now_milliseconds),
                 "epoch": max((replica.record.promised for replica in replicas), default=0),
                 "held_items": 0 if leader is None or leader.state is None else len(leader.state.pending),
@@ -70,6 +73,12 @@ def partitions(groups: TableGroups) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _becomes(affairs: Affairs) -> str | None:
+    if affairs.parent is None:
+        return None
+    return "split" if affairs.merge is None else "merged"
 
 
 def replayed(cluster: Cluster) -> dict[str, Any]:

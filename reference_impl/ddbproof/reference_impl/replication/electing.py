@@ -22,9 +22,9 @@ from ddbproof.reference_impl.replication import messages
 from ddbproof.reference_impl.replication.entries import Member
 
 if TYPE_CHECKING:
+    from ddbproof.reference_impl.replication.affairs import Affairs
     from ddbproof.reference_impl.replication.entries import Members
     from ddbproof.reference_impl.replication.replica import Replica
-    from ddbproof.reference_impl.replication.state import Affairs
 
 
 class Election:

@@ -2,8 +2,9 @@
 
 `Write` is a client's change of an item. `Prepared` and `Settled` are a transaction's hold on an item, and its end
 (`model.kernel.transactions`). The others change the group itself: a member's replacement begins and ends
-(`model.kernel.membership`), logs may be trimmed further, and a partition splits (`model.kernel.splits`): the
-parent begins and closes, a child copies and opens.
+(`model.kernel.membership`), logs may be trimmed further, a partition splits (`model.kernel.splits`): the
+parent begins and closes, a child copies and opens; and two partitions merge (`model.kernel.merges`): both sources begin and close,
+the merged one copies and opens.
 """
 
 from __future__ import annotations
@@ -89,8 +90,23 @@ class SplitBegun(msgspec.Struct, frozen=True, gc=False, tag="s", array_like=True
     upper: int
 
 
+class MergeBegun(msgspec.Struct, frozen=True, gc=False, tag="m", array_like=True):
+    """A source is on its way to the merged partition of group `child`, whose replicas are there already, with `other`.
+
+    `upper` tells which of the two it is. The lower one begins, and may withdraw; the upper one joins, for good.
+    """
+
+    child: int
+    other: int
+    upper: bool
+
+
+class MergeWithdrawn(msgspec.Struct, frozen=True, gc=False, tag="n", array_like=True):
+    """The lower source is on its way to nowhere any more: the upper one will never join."""
+
+
 class Closed(msgspec.Struct, frozen=True, gc=False, tag="c", array_like=True):
-    """The parent's last entry: from here on it serves nothing."""
+    """The last entry of a parent, or of a source: from here on it serves nothing."""
 
 
 class Copied(msgspec.Struct, frozen=True, gc=False, tag="y", array_like=True):
@@ -98,6 +114,7 @@ class Copied(msgspec.Struct, frozen=True, gc=False, tag="y", array_like=True):
 
     `requests` are those that the parent has answered by them. `anew` means that the writes are a whole snapshot, in
     the place of what the child had. `checked` are the instants at which transactions have checked items of its range.
+    A merged partition has this from each of its sources; `upper` tells from which.
     """
 
     applied: int
@@ -105,12 +122,17 @@ class Copied(msgspec.Struct, frozen=True, gc=False, tag="y", array_like=True):
     requests: tuple[int, ...]
     anew: bool
     checked: tuple[tuple[bytes, int], ...] = ()
+    upper: bool = False
 
 
 class Opened(msgspec.Struct, frozen=True, gc=False, tag="o", array_like=True):
-    """A child has the whole log of its parent, whose closed record this is, and serves from here on."""
+    """A child has the whole log of its parent, whose closed record this is, and serves from here on.
+
+    A merged partition has those of both sources: `parent` is the lower one's record, `upper` the upper one's.
+    """
 
     parent: Parent
+    upper: Parent | None = None
 
 
 __all__ = [
@@ -123,6 +145,8 @@ __all__ = [
     "FloorRaised",
     "Member",
     "Members",
+    "MergeBegun",
+    "MergeWithdrawn",
     "Opened",
     "Prepared",
     "Settled",
@@ -139,6 +163,8 @@ Entry: TypeAlias = (
     | ChangeFinished
     | FloorRaised
     | SplitBegun
+    | MergeBegun
+    | MergeWithdrawn
     | Closed
     | Copied
     | Opened

@@ -14,9 +14,10 @@ import msgspec
 
 from ddbproof.model.kernel import replication
 from ddbproof.model.kernel.lease import Terms
+from ddbproof.reference_impl.replication.affairs import Affairs
 from ddbproof.reference_impl.replication.entries import Entry
 from ddbproof.reference_impl.replication.messages import Message
-from ddbproof.reference_impl.replication.state import Affairs, Snapshot
+from ddbproof.reference_impl.replication.state import Snapshot
 
 
 class Timing(msgspec.Struct, frozen=True):

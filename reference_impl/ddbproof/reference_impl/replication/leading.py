@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from ddbproof.model.kernel import lease, replication, versions
 from ddbproof.reference_impl.replication import messages, transacting
 from ddbproof.reference_impl.replication.archiving import Archiving
+from ddbproof.reference_impl.replication.copying import Copying
 from ddbproof.reference_impl.replication.entries import (
     Change,
     ChangeBegun,
@@ -28,8 +29,11 @@ from ddbproof.reference_impl.replication.entries import (
     Settled,
     Write,
 )
+from ddbproof.reference_impl.replication.founding import Founding
+from ddbproof.reference_impl.replication.map_change import MapChange
+from ddbproof.reference_impl.replication.merging import Merging
 from ddbproof.reference_impl.replication.office import Follower, Office
-from ddbproof.reference_impl.replication.partition_map import after_split
+from ddbproof.reference_impl.replication.partition_map import after_merge, after_split
 from ddbproof.reference_impl.replication.splitting import Splitting
 
 if TYPE_CHECKING:
@@ -37,10 +41,15 @@ if TYPE_CHECKING:
 
 Answer = Callable[[messages.Reply], None]
 _NEAR = 50
+_MAP_CHANGES = {"split": after_split, "merge": after_merge}
 
 
 class Leading(Office):
-    """A leader. `split` and `archiving` are what it does for splits and for the archive."""
+    """A leader.
+
+    `split` and `merge` are what it does for those, with `founding`, `copying` and `map_change`; `archiving` what it
+    does for the archive.
+    """
 
     def __init__(
         self,
@@ -52,6 +61,10 @@ class Leading(Office):
     ) -> None:
         super().__init__(replica, leader, number, members, promises)
         self.split = Splitting(self)
+        self.merge = Merging(self)
+        self.founding = Founding(self)
+        self.copying = Copying(self)
+        self.map_change = MapChange(self)
         self.archiving = Archiving(self)
 
     # -- clients ------------------------------------------------------------------------------------------
@@ -74,8 +87,8 @@ class Leading(Office):
         image = state.fold.items.get(operation.key)
         item = None if image is None else image.item
         shown = self.shown(operation.key)
-        if operation.kind == "split":
-            self._split_in_map(request, answer, item)
+        if operation.kind in _MAP_CHANGES:
+            self._change_map(request, answer, item)
         elif operation.kind == "read":
             replica.environment.served(replica.group, self.leader.epoch)
             self._when(shown, request, answer, "ok", item, lost="refused")
@@ -86,13 +99,13 @@ class Leading(Office):
         else:
             self._change(request, answer, item, None if operation.kind == "delete" else operation.item)
 
-    def _split_in_map(self, request: messages.Request, answer: Answer, item: bytes | None) -> None:
-        """A split told twice changes the map once."""
+    def _change_map(self, request: messages.Request, answer: Answer, item: bytes | None) -> None:
+        """A split or merge told twice changes the map once."""
         told = request.operation.item
         if item is None or told is None:
             answer(self._reply(request, "refused"))
             return
-        changed = after_split(item, told)
+        changed = _MAP_CHANGES[request.operation.kind](item, told)
         if changed == item:
             self._when(self.leader.length, request, answer, "ok", item, lost="unknown")
         else:
@@ -177,8 +190,38 @@ class Leading(Office):
 
     def _go_on(self, now: int) -> None:
         """See `Office`."""
+        self.copying.tick()
         self.split.tick()
+        self.merge.tick()
         self.archiving.tick(now)
+
+    # -- splits and merges ----------------------------------------------------------------------------------
+
+    def may_go_over(self) -> bool:
+        """True if a split or merge of this partition may begin: it serves, and nothing else is under way."""
+        affairs = self.state.affairs
+        under_way = affairs.parent is not None or affairs.group.changing or self.founding.groups
+        return affairs.serves and not under_way
+
+    def close_when_near(self) -> None:
+        """Close this partition, which is on its way to others, if that can be."""
+        if self.state.affairs.merge is None:
+            self.split.close_when_near()
+        else:
+            self.merge.close_when_near()
+
+    def receive(self, message: messages.GoingOver) -> None:
+        """Something of a split or merge has come."""
+        if isinstance(message, messages.Founded):
+            self.founding.receive(message)
+        elif isinstance(message, messages.Pull):
+            self.copying.on_pull(message)
+        elif isinstance(message, messages.Pulled):
+            self.copying.on_pulled(message)
+        else:
+            self.merge.receive(message)
+
+    # -- members --------------------------------------------------------------------------------------------
 
     def _look_after(self, now: int) -> None:
         """Go on with a member's replacement, heal, trim; one thing at a time."""

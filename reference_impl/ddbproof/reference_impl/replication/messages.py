@@ -12,8 +12,9 @@ import msgspec
 
 from ddbproof.model.kernel import lease, replication
 from ddbproof.model.kernel.splits import Parent
+from ddbproof.reference_impl.replication.affairs import Affairs
 from ddbproof.reference_impl.replication.entries import Change, Entry
-from ddbproof.reference_impl.replication.state import Affairs, Snapshot
+from ddbproof.reference_impl.replication.state import Snapshot
 
 
 class _Message(msgspec.Struct, frozen=True, gc=False):
@@ -158,7 +159,10 @@ class Retire(_Message, frozen=True, gc=False):
     number: int
 
 
-# Splits.
+# Splits and merges.
+
+FAR, NEAR, READY = range(3)
+"""How far a source is from being closed. NEAR, nothing is in the way but items that transactions hold; READY, nothing at all."""
 
 
 class Found(_Message, frozen=True, gc=False):
@@ -176,16 +180,21 @@ class Founded(_Message, frozen=True, gc=False):
 
 
 class Pull(_Message, frozen=True, gc=False):
-    """The leader of `child` has the parent's log up to `applied`, on two disks; what comes next?"""
+    """The leader of `child` has the parent's log up to `applied`, on two disks; what comes next?
+
+    A merged partition tells each of its sources what the `other` one has told of itself, as in `Pulled`.
+    """
 
     child: int
     applied: int
+    other: int = FAR
 
 
 class Pulled(_Message, frozen=True, gc=False):
     """What comes after `start` in the parent's committed log, up to `end`; or, `anew`, all of it up to there.
 
-    `parent` is the parent's record, as far as it is committed; `checked` is as in `entries.Copied`.
+    `parent` is the parent's record, as far as it is committed; `checked` is as in `entries.Copied`. `source` is the group
+    of whom all this is; if it merges, `standing` tells how far it is from being closed.
     """
 
     start: int
@@ -195,6 +204,26 @@ class Pulled(_Message, frozen=True, gc=False):
     anew: bool
     parent: Parent
     checked: tuple[tuple[bytes, int], ...] = ()
+    source: int = 0
+    standing: int = FAR
+
+
+class Unite(_Message, frozen=True, gc=False):
+    """The partition of group `lower` has begun to merge into that of group `child`, which is committed: join it."""
+
+    child: int
+    lower: int
+
+
+class United(_Message, frozen=True, gc=False):
+    """I have `joined` the merge into the partition of group `child`; or else I never will. Either is committed."""
+
+    child: int
+    joined: bool
+
+
+GoingOver: TypeAlias = Founded | Pull | Pulled | Unite | United
+"""What leaders say to each other of splits and merges."""
 
 
 # Clients.
@@ -203,7 +232,7 @@ class Pulled(_Message, frozen=True, gc=False):
 class Operation(msgspec.Struct, frozen=True, gc=False):
     """What a client asks of an item: read, put, cas (put if the item is `expected`), delete.
 
-    Of the partition map, an item of the metadata group: split, where `item` says which partition became which.
+    Of the partition map, an item of the metadata group: split or merge, where `item` says which partition became which.
     """
 
     kind: str
@@ -253,6 +282,8 @@ Message: TypeAlias = (
     | Founded
     | Pull
     | Pulled
+    | Unite
+    | United
     | Request
     | Reply
 )

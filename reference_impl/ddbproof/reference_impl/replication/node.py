@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from ddbproof.model.engine.shared_log import NO_ENTRIES
 from ddbproof.reference_impl.replication import messages
+from ddbproof.reference_impl.replication.affairs import Affairs
 from ddbproof.reference_impl.replication.environment import Disk, Environment
 from ddbproof.reference_impl.replication.replica import HANDLERS, Replica
-from ddbproof.reference_impl.replication.state import Affairs
 
 OpenDisk = Callable[[int], Disk]
 
@@ -77,10 +77,10 @@ class Node:
         replica.save(lambda: self.environment.send(message.node, founded))
 
     def _map_changed(self, message: messages.Reply) -> None:
-        """The metadata group has taken note of a split of one of the groups here."""
+        """The metadata group has taken note of what became of one of the groups here."""
         replica = self.replicas.get(message.request)
         if message.outcome == "ok" and replica is not None and replica.leading is not None:
-            replica.leading.split.map_changed()
+            replica.leading.map_change.answered()
 
     def _serve(self, replica: Replica | None, request: messages.Request) -> None:
         def answer(reply: messages.Reply) -> None:

@@ -1,12 +1,12 @@
 """The partition map, as an item of the metadata group: where each partition begins, and which group has it.
 
-Which ranges a split makes, `model.kernel.partitions` decides. A position is the hash of the partition key, which every
+Which ranges a split or a merge makes, `model.kernel.partitions` decides. A position is the hash of the partition key, which every
 encoded key begins with, and the rest of the key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -32,12 +32,21 @@ class Split(msgspec.Struct, frozen=True, array_like=True):
     upper: int
 
 
+class Merge(msgspec.Struct, frozen=True, array_like=True):
+    """The partitions of groups `lower` and `upper`, which are neighbours, have become that of group `merged`."""
+
+    lower: int
+    upper: int
+    merged: int
+
+
 _map = msgspec.msgpack.Decoder(list[tuple[bytes, int]]).decode
 _split = msgspec.msgpack.Decoder(Split).decode
+_merge = msgspec.msgpack.Decoder(Merge).decode
 
 
-def encoded(value: PartitionMap | Split) -> bytes:
-    """A map or a split, as an item."""
+def encoded(value: PartitionMap | Split | Merge) -> bytes:
+    """A map, a split or a merge, as an item."""
     return msgspec.msgpack.encode(value)
 
 
@@ -50,13 +59,11 @@ def after_split(item: bytes, told: bytes) -> bytes:
     """The map after a split; the same if it knows of that already. Raises InvariantError for a split outside the partition."""
     before, split = _map(item), _split(told)
     after: list[tuple[bytes, int]] = []
-    ends = [low for low, _ in before[1:]] + [_END]
-    for (low, group), high in zip(before, ends, strict=True):
+    for low, group, extent in _ranges(before):
         if group != split.parent:
             after.append((low, group))
             continue
         try:
-            extent = Range(position(low), position(high))
             lower, upper = partitions.split(extent, position(split.cut), keeps_collections_whole=False)
         except NotAllowed:
             raise InvariantError(f"partition {group} was split outside of its range") from None
@@ -66,6 +73,34 @@ def after_split(item: bytes, told: bytes) -> bytes:
             )
             after.append((low if part is lower else split.cut, owner))
     return encoded(after)
+
+
+def after_merge(item: bytes, told: bytes) -> bytes:
+    """The map after a merge; the same if it knows of that already. Raises InvariantError if the two are no neighbours."""
+    before, merge = _map(item), _merge(told)
+    ranges = {group: extent for _, group, extent in _ranges(before)}
+    if merge.lower not in ranges and merge.upper not in ranges:
+        return item
+    try:
+        partitions.merge(ranges[merge.lower], ranges[merge.upper])
+    except (KeyError, NotAllowed):
+        raise InvariantError(
+            f"partitions {merge.lower} and {merge.upper} merged, which are no neighbours"
+        ) from None
+    return encoded(
+        [
+            (low, partitions.owner_after_merge(group, merge.lower, merge.upper, merge.merged))
+            for low, group in before
+            if group != merge.upper
+        ]
+    )
+
+
+def _ranges(table: PartitionMap) -> Iterator[tuple[bytes, int, Range]]:
+    """Where each partition begins, its group, and its range."""
+    ends = [low for low, _ in table[1:]] + [_END]
+    for (low, group), high in zip(table, ends, strict=True):
+        yield low, group, Range(position(low), position(high))
 
 
 def position(key: bytes) -> Position:

@@ -17,10 +17,11 @@ from ddbproof.model.engine.shared_log import NO_ENTRIES
 from ddbproof.model.kernel import lease, membership, replication
 from ddbproof.model.kernel.refusal import NotAllowed
 from ddbproof.reference_impl.replication import messages
+from ddbproof.reference_impl.replication.affairs import Affairs
 from ddbproof.reference_impl.replication.electing import Election
 from ddbproof.reference_impl.replication.entries import Entry
 from ddbproof.reference_impl.replication.environment import Appended, Disk, Environment, Replaced
-from ddbproof.reference_impl.replication.state import Affairs, GroupState, Snapshot
+from ddbproof.reference_impl.replication.state import GroupState, Snapshot
 from ddbproof.reference_impl.replication.stored import StoredReplica
 
 
@@ -289,10 +290,10 @@ class Replica(StoredReplica):
         if self.leading is not None:
             self.leading.on_granted(message)
 
-    def on_split(self, message: messages.Founded | messages.Pull | messages.Pulled) -> None:
-        """Something of a split, of this partition or of the one that it comes from."""
+    def on_going_over(self, message: messages.GoingOver) -> None:
+        """Something of a split or merge, of this partition or of one that it comes from."""
         if self.leading is not None:
-            self.leading.split.receive(message)
+            self.leading.receive(message)
 
     def on_answer_to_candidate(self, message: messages.Agree | messages.Promised) -> None:
         """A promise, or somebody who hears no leader either."""
@@ -361,8 +362,10 @@ HANDLERS: dict[type, Callable[[Replica, Any], None]] = {
     messages.Synchronize: Replica.on_synchronize,
     messages.Heal: Replica.on_heal,
     messages.Acknowledged: Replica.on_acknowledged,
-    messages.Founded: Replica.on_split,
-    messages.Pull: Replica.on_split,
-    messages.Pulled: Replica.on_split,
+    messages.Founded: Replica.on_going_over,
+    messages.Pull: Replica.on_going_over,
+    messages.Pulled: Replica.on_going_over,
+    messages.Unite: Replica.on_going_over,
+    messages.United: Replica.on_going_over,
 }
 """What a replica does with each message; of all others a node takes care."""

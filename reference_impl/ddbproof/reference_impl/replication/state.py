@@ -5,7 +5,7 @@ entry; whatever it may yet lose can be taken back, entry by entry, down to what 
 that a message that comes twice is one request: the newest `REMEMBERED` of them, in the order of the log, so that
 all replicas forget the same.
 
-The group's own affairs are applied as well: members, floor, split.
+The group's own affairs are applied as well (`affairs`).
 """
 
 from __future__ import annotations
@@ -16,73 +16,14 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from ddbproof.model.kernel import membership, splits
-from ddbproof.model.kernel.membership import Group, Trio
-from ddbproof.model.kernel.splits import Child, Parent
 from ddbproof.model.kernel.versions import Version
 from ddbproof.reference_impl.errors import InvariantError
-from ddbproof.reference_impl.replication.entries import (
-    Change,
-    ChangeBegun,
-    ChangeFinished,
-    Closed,
-    Copied,
-    Entry,
-    FloorRaised,
-    Member,
-    Members,
-    Opened,
-    Prepared,
-    Settled,
-    SplitBegun,
-    Write,
-)
+from ddbproof.reference_impl.replication.affairs import Affairs, decided
+from ddbproof.reference_impl.replication.entries import Change, Copied, Entry, Prepared, Settled, Write
 from ddbproof.reference_impl.storage.items import Fold, Image
 
 REMEMBERED = 4096
 ValueT = TypeVar("ValueT")
-
-
-class Affairs(msgspec.Struct, frozen=True, gc=False):
-    """The group's affairs, as its log has decided them: configuration, and split, as parent or as child.
-
-    `group` is the kernel's record, of identities; `members` says where they live, `joiner` who comes in while a
-    change is under way.
-    """
-
-    group: Group
-    members: Members
-    joiner: Member | None = None
-    parent: Parent | None = None
-    cut: bytes = b""
-    lower: int = 0
-    upper: int = 0
-    child: Child | None = None
-    child_of: int = 0
-
-    @property
-    def next_members(self) -> Members:
-        """The members once the change under way is over; the present ones if there is none."""
-        joiner = self.joiner
-        if joiner is None:
-            return self.members
-        first, second, third = (
-            joiner if member.identity == self.group.leaver else member for member in self.members
-        )
-        return first, second, third
-
-    @property
-    def serves(self) -> bool:
-        """True if reads and writes are this group's duty."""
-        if self.child is not None and not self.child.open:
-            return False
-        return self.parent is None or splits.parent_serves(self.parent)
-
-
-def first_affairs(members: Members, child: Child | None = None, child_of: int = 0) -> Affairs:
-    """The affairs of a new group, perhaps a child of another that is being split."""
-    first, second, third = (member.identity for member in members)
-    return Affairs(Group(0, Trio(first, second, third)), members, child=child, child_of=child_of)
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -303,15 +244,36 @@ class GroupState:
 
     def _copy(self, entry: Copied) -> None:
         if entry.anew:
-            self.fold = Fold()
-            self.answered, self._answered_order = set(), deque()
-            self.checked = {}
+            self._drop_copied(entry)
         self.checked.update(entry.checked)
         for change in entry.writes:
             self.fold.apply(change)
         for request in entry.requests:
-            if request:
-                self._remember(request)
+            if request and request not in self.answered:
+                self.answered.add(request)
+                self._answered_order.append(request)
+        # What two sources remember is more than one group would: none of it may push out what the other has answered last.
+        while len(self._answered_order) > 2 * REMEMBERED:
+            self.answered.discard(self._answered_order.popleft())
+
+    def _drop_copied(self, entry: Copied) -> None:
+        """Forget what was copied from the partition that all is copied from anew, and nothing that came from another.
+
+        Of the requests none is forgotten where there is another: what one source has answered concerns no item of the other.
+        """
+        affairs = self.affairs
+        if affairs.upper_part is None:
+            self.fold = Fold()
+            self.answered, self._answered_order = set(), deque()
+            self.checked = {}
+            return
+        start, end = (affairs.cut, None) if entry.upper else (b"", affairs.cut)
+        for key, image in list(self.fold.items.range(start, end)):
+            self.fold.items.delete(key)
+            self.fold.size_bytes -= image.size_bytes
+        for keys in (self.fold.tombstones, self.checked):
+            for key in [key for key in keys if (key >= affairs.cut) == entry.upper]:
+                del keys[key]
 
     def _remember(self, request: int) -> int | None:
         """Note a request as answered; returns the one that is forgotten for it, if any."""
@@ -336,44 +298,3 @@ def _put_back(where: dict[bytes, ValueT], key: bytes, value: ValueT | None) -> N
         where.pop(key, None)
     else:
         where[key] = value
-
-
-def decided(affairs: Affairs, index: int, entry: Entry) -> Affairs:
-    """The group's affairs after the entry at an index of its log."""
-    change = msgspec.structs.replace
-    match entry:
-        case Write() | Prepared() | Settled():
-            return affairs
-        case ChangeBegun(leaver, joiner):
-            group = membership.begin_change(affairs.group, leaver, joiner.identity)
-            return change(affairs, group=group, joiner=joiner)
-        case ChangeFinished():
-            group = membership.finish_change(affairs.group)
-            return change(affairs, group=group, members=affairs.next_members, joiner=None)
-        case FloorRaised(floor):
-            return change(affairs, group=membership.raise_floor(affairs.group, floor))
-        case SplitBegun(cut, lower, upper):
-            # Where it is cut stands in `cut`: a key, which is bytes, and the kernel's record has integers.
-            parent = splits.begin(Parent(0), 0)
-            return change(affairs, parent=parent, cut=cut, lower=lower, upper=upper)
-        case Closed() if affairs.parent is not None:
-            open_until_now = Parent(index, affairs.parent.splitting, affairs.parent.cut)
-            return change(affairs, parent=splits.close(open_until_now))
-        case Copied() if affairs.child is not None:
-            return change(affairs, child=_copied(affairs.child, entry))
-        case Opened(parent) if affairs.child is not None:
-            return change(affairs, child=splits.open_child(affairs.child, affairs.child.applied, parent))
-    raise InvariantError(f"the log of a group that is in no such state holds {entry}")
-
-
-def _copied(child: Child, entry: Copied) -> Child:
-    if entry.anew:
-        return splits.on_snapshot(child, entry.applied)
-    for index in range(child.applied, entry.applied):
-        child = splits.on_copy(child, index)
-    return child
-
-
-def is_of(child: Child, cut: bytes, key: bytes) -> bool:
-    """True if a key belongs to that child of a partition that is cut there."""
-    return splits.is_of(child, cut, key)  # type: ignore[arg-type] # positions are ordered bytes

@@ -18,6 +18,7 @@ import msgspec
 from ddbproof.model.engine.shared_log import NO_ENTRIES
 from ddbproof.model.kernel import lease, membership, replication
 from ddbproof.model.kernel.refusal import NotAllowed
+from ddbproof.reference_impl.replication.affairs import Affairs, decided
 from ddbproof.reference_impl.replication.entries import Prepared, Settled, Write
 from ddbproof.reference_impl.replication.environment import (
     Appended,
@@ -28,7 +29,7 @@ from ddbproof.reference_impl.replication.environment import (
     Stored,
 )
 from ddbproof.reference_impl.replication.replica_log import ReplicaLog
-from ddbproof.reference_impl.replication.state import Affairs, GroupState, decided
+from ddbproof.reference_impl.replication.state import GroupState
 
 if TYPE_CHECKING:
     from ddbproof.reference_impl.replication.entries import Entry

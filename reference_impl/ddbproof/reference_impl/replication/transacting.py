@@ -85,6 +85,7 @@ def prepare(leading: Leading, prepared: Prepared, seen: int) -> int:
     """Hold an item for a transaction whose conditions were evaluated on the version `seen`; returns the kernel's verdict.
 
     It is held once all of the log is committed (`when_committed`). An item that is held for it already is accepted again.
+    In a partition that only waits for the end of such holds, since it merges, others are in the way.
     """
     state, key = leading.state, prepared.key
     item = item_of(state, key)
@@ -92,6 +93,8 @@ def prepare(leading: Leading, prepared: Prepared, seen: int) -> int:
     holds = transactions.is_unchanged(item, NEVER_FORGOT, seen)
     verdict = transactions.verdict(item, NEVER_FORGOT, asked, holds)
     if verdict == transactions.ACCEPTED and not item.held:
+        if leading.merge.takes_no_transactions:
+            return transactions.CONFLICT
         transactions.prepare(item, NEVER_FORGOT, asked, holds)
         leading.append(prepared)
     return verdict

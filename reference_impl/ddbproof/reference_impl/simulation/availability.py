@@ -15,8 +15,8 @@ import msgspec
 from ddbproof.model.histories import checking
 from ddbproof.model.histories.operations import FOREVER, History, Ok, Operation
 from ddbproof.reference_impl.replication import messages
+from ddbproof.reference_impl.replication.affairs import first_affairs
 from ddbproof.reference_impl.replication.entries import Member
-from ddbproof.reference_impl.replication.state import first_affairs
 from ddbproof.reference_impl.simulation.clients import key_of
 from ddbproof.reference_impl.simulation.options import Options
 from ddbproof.reference_impl.simulation.world import CLIENTS, ZONES, World

@@ -19,7 +19,14 @@ import msgspec
 from ddbproof.reference_impl.simulation.options import Options, drawn
 from ddbproof.reference_impl.simulation.run import Outcome, Run
 
-EVENTS = ("failovers", "splits finished", "replicas healed", "disks lost", "lost acknowledgements")
+EVENTS = (
+    "failovers",
+    "splits finished",
+    "merges finished",
+    "replicas healed",
+    "disks lost",
+    "lost acknowledgements",
+)
 """What a campaign has to have met, besides being right: each in a good share of its runs."""
 
 

@@ -1,4 +1,4 @@
-"""What happened in a run that makes it worth something: leaders that followed others, splits, replicas that were healed.
+"""What happened in a run that makes it worth something: leaders that followed others, splits, merges, replicas that were healed.
 
 All of it is counted from the record of the run, up to where the clients stopped.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ddbproof.reference_impl.replication.entries import Opened, SplitBegun
+from ddbproof.reference_impl.replication.entries import MergeBegun, MergeWithdrawn, Opened, SplitBegun
 from ddbproof.reference_impl.replication.trace import Step
 
 
@@ -21,6 +21,8 @@ class _Group:
         self.opening: dict[int, int] = {}  # by epoch: where the entry is that opens this child
         self.opened = False
         self.children: set[tuple[int, int]] = set()
+        self.merged: set[int] = set()
+        self.withdrawn = 0
 
     def take(self, step: Step) -> None:
         """The next step of the group."""
@@ -35,6 +37,10 @@ class _Group:
                 self.opening[arguments["epoch"]] = arguments["index"]
             elif isinstance(entry, SplitBegun):
                 self.children.add((entry.lower, entry.upper))
+            elif isinstance(entry, MergeBegun) and not entry.upper:
+                self.merged.add(entry.child)
+            elif isinstance(entry, MergeWithdrawn):
+                self.withdrawn += 1
 
     def _acknowledged(self, epoch: int, committed: int) -> None:
         leader, base = self.began[epoch]
@@ -49,7 +55,7 @@ def counted(trace: Sequence[Step]) -> dict[str, int]:
     """How often each happened.
 
     A failover: a replica got into office after another one had been. A split is finished when both children have
-    opened. A replica is healed when it has got its items from another.
+    opened, a merge when the merged partition has. A replica is healed when it has got its items from another.
     """
     groups: dict[int, _Group] = {}
     healed = 0
@@ -62,5 +68,7 @@ def counted(trace: Sequence[Step]) -> dict[str, int]:
         "splits finished": sum(
             lower in opened and upper in opened for it in groups.values() for lower, upper in it.children
         ),
+        "merges finished": sum(child in opened for it in groups.values() for child in it.merged),
+        "merges withdrawn": sum(it.withdrawn for it in groups.values()),
         "replicas healed": healed,
     }

@@ -9,23 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ddbproof.reference_impl.replication.partition_map import METADATA_GROUP
+from ddbproof.reference_impl.replication.affairs import Affairs
+from ddbproof.reference_impl.replication.partition_map import METADATA_GROUP, PartitionMap
+from ddbproof.reference_impl.replication.replica import Replica
 from ddbproof.reference_impl.simulation.hardships import Hardships
+from ddbproof.reference_impl.simulation.merges import Merges
 from ddbproof.reference_impl.simulation.world import ZONES, World
 
 _PAUSE = 8_000_000
 
 
 class Faults:
-    """What befalls a world, until `heal`. `groups` gives those of the partition map, and the metadata group."""
+    """What befalls a world, until `heal`. `partitions` gives the partition map as the metadata group has it."""
 
-    def __init__(self, world: World, groups: Callable[[], Sequence[int]]) -> None:
+    def __init__(self, world: World, partitions: Callable[[], PartitionMap]) -> None:
         self.world = world
-        self.groups = groups
+        self.partitions = partitions
         self.log: list[str] = []
         self.healed = False
-        self._hardships = Hardships(self)
+        self.hardships = Hardships(self)
         self._plan()
+        self._merges = Merges(self)
 
     def heal(self) -> None:
         """Everything is mended: nodes start, the network carries everything, disks have room, clocks run on."""
@@ -52,7 +56,7 @@ class Faults:
     def _strike(self) -> None:
         if self.healed:
             return
-        strikes = {**self._plain(), **self._hardships.all()}
+        strikes = {**self._plain(), **self.hardships.all()}
         strike = self.world.chance.choices(list(strikes), list(strikes.values()))[0]
         strike()
         self._plan()
@@ -121,23 +125,38 @@ class Faults:
             self.down(node)
 
     def _lose_disk(self) -> None:
-        """Only while nobody else is away, nor the archive, and one of a group: two lost disks may lose everything."""
+        """One that has any, while that may be."""
         hosts = [it for it in self.world.nodes if it.running is not None and it.disks]
-        if len([it for it in self.world.nodes if it.running is None]) or not hosts or not self._all_healthy():
-            return
-        if self.world.archive_away:
+        if not hosts or not self.may_lose_disk():
             return
         node = self.world.chance.choice(hosts).node
         self.note(f"node {node} loses its disks")
         self.down(node, disk_lost=True)
 
-    def split(self) -> int | None:
-        """Split a partition in the middle of its items. Returns which."""
+    def may_lose_disk(self, *, merging: bool = False) -> bool:
+        """Only while nobody else is away, nor the archive, and one of a group: two lost disks may lose everything.
+
+        Nor while a partition is going over to others; `merging`, if it merges, as long as all of them are whole.
+        """
+        if self.world.archive_away or any(it.running is None for it in self.world.nodes):
+            return False
+        for group in self.groups():
+            affairs = self._whole(group)
+            if affairs is None or not affairs.serves:
+                return False
+            if affairs.parent is not None and not (merging and affairs.merge is not None):
+                return False
+            if not all(self._whole(heir) for heir in affairs.heirs):
+                return False
+        return True
+
+    def split(self, wanted: int | None = None) -> int | None:
+        """Split a partition in the middle of its items: a certain one, or any. Returns which."""
         placed = self.world.placed()
         leaders = [
             one
             for group in self.groups()
-            if group != METADATA_GROUP
+            if group != METADATA_GROUP and wanted in (None, group)
             for one in placed.get(group, [])
             if one.leading is not None and one.state is not None and len(one.state.fold.items) > 1
         ]
@@ -153,38 +172,37 @@ class Faults:
         self.world.counts["splits asked for"] += 1
         return leader.group
 
-    def _all_healthy(self) -> bool:
-        """Every group has three members in place that hold all that is committed, and no change under way."""
-        placed = self.world.placed()
-        for group in self.groups():
-            replicas = placed.get(group, [])
-            leaders = [it for it in replicas if it.leading is not None]
-            if not leaders:
-                return False
-            leader = max(leaders, key=lambda it: it.record.promised)
-            affairs = leader.latest_affairs()
-            if (
-                affairs.parent is not None
-                or affairs.group.changing
-                or leader.leading is None
-                or leader.leading.joiner is not None
-            ):
-                return False
-            members = {member.identity for member in affairs.members}
-            whole = [
-                it
-                for it in replicas
-                if it.identity in members
-                and it.state is not None
-                and it.saved.record.accepted == leader.record.accepted
-                and it.saved.record.length >= leader.record.committed
-            ]
-            if len(whole) < ZONES:
-                return False
-        return True
+    def leader(self, group: int) -> Replica | None:
+        """Who leads a group; of several who believe so, the one that was elected last."""
+        leaders = [it for it in self.world.placed().get(group, []) if it.leading is not None]
+        return max(leaders, key=lambda it: it.record.promised, default=None)
+
+    def groups(self) -> Sequence[int]:
+        """The metadata group, and those of the partition map."""
+        return [METADATA_GROUP, *(group for _, group in self.partitions())]
+
+    def _whole(self, group: int) -> Affairs | None:
+        """A group's affairs, if three members in place hold all that is committed, and none is being replaced."""
+        leader = self.leader(group)
+        if leader is None or leader.leading is None or leader.leading.joiner is not None:
+            return None
+        affairs = leader.latest_affairs()
+        members = {member.identity for member in affairs.members}
+        whole = [
+            it
+            for it in self.world.placed().get(group, [])
+            if it.identity in members
+            and it.state is not None
+            and it.saved.record.accepted == leader.record.accepted
+            and it.saved.record.length >= leader.record.committed
+        ]
+        return affairs if len(whole) == ZONES and not affairs.group.changing else None
 
     def _zone_down(self) -> None:
-        zone = self.world.chance.randrange(ZONES)
+        self.zone_down(self.world.chance.randrange(ZONES))
+
+    def zone_down(self, zone: int) -> None:
+        """All nodes of a zone crash."""
         self.note(f"Availability Zone {zone} is down")
         self.world.counts["zones down"] += 1
         for node in self.world.nodes:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from ddbproof.reference_impl.replication.partition_map import METADATA_GROUP
 
 if TYPE_CHECKING:
-    from ddbproof.reference_impl.replication.replica import Replica
     from ddbproof.reference_impl.simulation.faults import Faults
 
 _STEPS = ("prepare", "promise", "start", "append", "commit", "synchronize", "write")
@@ -93,6 +92,12 @@ class Hardships:
         if leaders:
             self._stall(self._chance.choice(leaders))
 
+    def stall_leader(self, group: int) -> None:
+        """What the leader of a group sends gets stuck."""
+        leader = self._faults.leader(group)
+        if leader is not None:
+            self._stall(leader.environment.node)
+
     def _stall(self, node: int) -> None:
         if self._world.stalled:
             return
@@ -124,10 +129,11 @@ class Hardships:
 
     def _successor_crashes(self) -> None:
         """A leader is cut off for longer than its lease; when it is back, whoever leads in its place crashes at once."""
-        self._succeed(self._group())
+        self.succeed(self._group())
 
-    def _succeed(self, group: int) -> None:
-        leader = self._leader(group)
+    def succeed(self, group: int) -> None:
+        """The leader of a group is cut off until it has a successor, which crashes then."""
+        leader = self._faults.leader(group)
         if leader is None:
             return
         old = leader.environment.node
@@ -172,7 +178,7 @@ class Hardships:
     def _replaced_in_trouble(self) -> None:
         """A follower is away until it is being replaced; then the leader loses the other one, and crashes; and so on."""
         group = self._group()
-        leader = self._leader(group)
+        leader = self._faults.leader(group)
         if leader is None or leader.leading is None:
             return
         nodes = [it.node for it in leader.leading.members if it.node != leader.environment.node]
@@ -188,7 +194,7 @@ class Hardships:
 
     def _in_trouble(self, group: int, silent: int, other: int, *, leader_lives: bool) -> None:
         """The old member and one that stays are on one side of a cut; or the leader is alone, and crashes."""
-        leader = self._leader(group)
+        leader = self._faults.leader(group)
         if leader is None:
             return
         node = leader.environment.node
@@ -213,23 +219,16 @@ class Hardships:
             return
 
         def trouble() -> None:
-            leader = self._leader(group)
-            if leader is None:
-                return
             if self._chance.random() < 0.5:
-                self._stall(leader.environment.node)
+                self.stall_leader(group)
             else:
-                self._succeed(group)
+                self.succeed(group)
 
         self._later(self._chance.randrange(100_000, _ONE_LEASE), trouble)
 
     def _group(self) -> int:
         groups: Sequence[int] = [it for it in self._faults.groups() if it != METADATA_GROUP]
         return self._chance.choice(groups) if groups else METADATA_GROUP
-
-    def _leader(self, group: int) -> Replica | None:
-        leaders = [it for it in self._world.placed().get(group, []) if it.leading is not None]
-        return max(leaders, key=lambda it: it.record.promised, default=None)
 
     def _others(self, node: int) -> list[int]:
         return [it.node for it in self._world.nodes if it.node != node]

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from ddbproof.reference_impl.replication.affairs import first_affairs
 from ddbproof.reference_impl.replication.entries import Member
 from ddbproof.reference_impl.replication.partition_map import MAP_KEY, METADATA_GROUP, decoded, encoded
 from ddbproof.reference_impl.replication.replica import Replica
-from ddbproof.reference_impl.replication.state import first_affairs
 from ddbproof.reference_impl.simulation.archive import differences
 from ddbproof.reference_impl.simulation.checks import judge
 from ddbproof.reference_impl.simulation.clients import Client, Ledger
@@ -72,7 +72,7 @@ class Run:
             Client(self.world, number, self._router(), self.ledger, self._wanted)
             for number in range(options.clients)
         ]
-        self.faults = Faults(self.world, self.groups)
+        self.faults = Faults(self.world, self.partitions)
 
     def new_group(self) -> int:
         """A group of three new replicas, one in each zone."""
@@ -94,14 +94,14 @@ class Run:
             founder.write_map(encoded(self.map), stored.append)
             self.world.run(_READING_LIMIT, lambda: not founder.busy)
 
-    def groups(self) -> list[int]:
-        """The metadata group, and those of the partition map as the metadata group's leader has it."""
+    def partitions(self) -> list[tuple[bytes, int]]:
+        """The partition map as the metadata group's leader has it."""
         placed = self.world.placed().get(METADATA_GROUP, [])
         states = [it.state for it in placed if it.state is not None]
         images = [it.fold.items.get(MAP_KEY) for it in states if it.applied == max(s.applied for s in states)]
         if images and images[0] is not None:
             self.map = list(decoded(images[0].item))
-        return [METADATA_GROUP, *(group for _, group in self.map)]
+        return self.map
 
     def go(self) -> Outcome:
         """Go through it."""
@@ -136,19 +136,19 @@ class Run:
 
     def _archive_differs(self) -> list[str]:
         world = self.world
-        (_, *last) = self.groups()
+        (_, *last) = self.faults.groups()
         return differences(world.archive, world.placed(), self.first_groups, last)
 
     def _all_archived(self) -> bool:
         """Let time pass until all that was committed is archived. False if that takes too long."""
 
         def archived() -> bool:
-            live, placed = self.groups(), self.world.placed()
+            live, placed = self.faults.groups(), self.world.placed()
             lengths = {group: len(self.world.archive.entries(group)) for group in placed}
             return all(
                 lengths[group] >= max(it.record.committed for it in placed[group])
                 for group in placed
-                if lengths[group] or group in live
+                if lengths[group] or group in live or any(_has_served(it) for it in placed[group])
             )
 
         limit = self.world.now + _HEALING_LIMIT
@@ -176,7 +176,7 @@ class Run:
         if self._busy():
             return False
         placed = self.world.placed()
-        return all(self._group_converged(placed.get(group, [])) for group in self.groups())
+        return all(self._group_converged(placed.get(group, [])) for group in self.faults.groups())
 
     def _busy(self) -> bool:
         return any(client.busy for client in self.clients)
@@ -191,6 +191,7 @@ class Run:
         mine = [it for it in replicas if it.identity in members]
         return (
             affairs.parent is None
+            and affairs.serves
             and not affairs.group.changing
             and len(replicas) == len(mine) == ZONES
             and len({(it.record.committed, it.record.length, it.standing().applied) for it in mine}) == 1
@@ -214,3 +215,9 @@ class Run:
         wanted = self.options.keys + 1
         self.world.run(limit, lambda: len(answered) == wanted)
         return len(answered) == wanted and all(answered)
+
+
+def _has_served(replica: Replica) -> bool:
+    """True unless the replica was founded for a split or merge that has not come to its end, perhaps never begun."""
+    child = replica.decided_affairs().child
+    return child is None or child.open

@@ -5,12 +5,13 @@
     logs      defects of what is stored, acknowledged and committed
     answers   defects of what clients are answered
     groups    defects of splits, members and healing
+    merges    defects of merges
     hunt      how many seeds it takes to find each
 
 `python -m ddbproof.reference_impl.simulation.defects` makes the table of the last.
 """
 
-from ddbproof.reference_impl.simulation.defects import answers, groups, logs, offices
+from ddbproof.reference_impl.simulation.defects import answers, groups, logs, merges, offices
 from ddbproof.reference_impl.simulation.defects.base import DEFECTS, Defect, planted
 
-__all__ = ["DEFECTS", "Defect", "answers", "groups", "logs", "offices", "planted"]
+__all__ = ["DEFECTS", "Defect", "answers", "groups", "logs", "merges", "offices", "planted"]

@@ -8,11 +8,11 @@ import msgspec
 
 from ddbproof.model.kernel import replication, splits
 from ddbproof.reference_impl.replication import messages, replica
+from ddbproof.reference_impl.replication.copying import Copying
 from ddbproof.reference_impl.replication.entries import FloorRaised
 from ddbproof.reference_impl.replication.environment import Checkpoint
 from ddbproof.reference_impl.replication.leading import Leading
 from ddbproof.reference_impl.replication.replica import Replica
-from ddbproof.reference_impl.replication.splitting import Splitting
 from ddbproof.reference_impl.replication.state import GroupState, Snapshot
 from ddbproof.reference_impl.simulation.defects.base import Step, also, defect
 from ddbproof.reference_impl.simulation.world import SimulatedNode
@@ -52,11 +52,11 @@ def child_opens_early(_right: Step) -> Step:
     return may_open
 
 
-@defect(Splitting, "_on_pull")
+@defect(Copying, "on_pull")
 def uncommitted_copied_to_child(right: Step) -> Step:
     """A parent gives its children all that it has appended, committed or not."""
 
-    def on_pull(self: Splitting, message: messages.Pull) -> None:
+    def on_pull(self: Copying, message: messages.Pull) -> None:
         office = self._leading
         leader = office.leader
         office.leader = msgspec.structs.replace(leader, committed=leader.length)
@@ -68,11 +68,11 @@ def uncommitted_copied_to_child(right: Step) -> Step:
     return on_pull
 
 
-@defect(Splitting, "_on_pulled")
+@defect(Copying, "on_pulled")
 def requests_not_handed_over(right: Step) -> Step:
     """The children of a partition do not learn which requests it has answered."""
 
-    def on_pulled(self: Splitting, message: messages.Pulled) -> None:
+    def on_pulled(self: Copying, message: messages.Pulled) -> None:
         right(self, msgspec.structs.replace(message, requests=()))
 
     return on_pulled
