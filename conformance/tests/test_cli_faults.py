@@ -102,7 +102,8 @@ def test_with_heat_splits_it_is_shown_what_partitions_serve(tmp_path: Path) -> N
         )
         for key in "ab":
             client.put_item(TableName="orders", Item={"pk": {"S": key}, "v": {"S": "x" * 300_000}})
-        code, _, _ = faults(running, "split", "orders")
+        code, said, _ = faults(running, "split", "orders")
+        assert said.startswith("the split has begun")
         assert code == ExitCode.OK
         done = running.run("clock", "--advance", "1s", "--url", running.ready["url"])
         assert done.returncode == ExitCode.OK

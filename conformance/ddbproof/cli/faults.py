@@ -106,7 +106,12 @@ def faults(
     from rich.console import Console
 
     console = Console(highlight=False)
-    _show_broken(console, ask(url, token, "state")["faults"])
+    begun = {
+        "split": "the split has begun: `ddbproof faults` shows what comes of it",
+        "merge": "the merge has begun: `ddbproof faults` shows what comes of it",
+        "step-down": "the leader has laid down its office",
+    }
+    _show_broken(console, ask(url, token, "state")["faults"], begun.get(fault or "", "nothing is broken"))
     if fault is None:
         _show_partitions(console, ask(url, token, "topology"))
     return ExitCode.OK
@@ -140,7 +145,8 @@ def _show_replay(found: dict[str, Any]) -> int:
     return ExitCode.VIOLATIONS if found["problems"] else ExitCode.OK
 
 
-def _show_broken(console: Console, state: dict[str, Any]) -> None:
+def _show_broken(console: Console, state: dict[str, Any], otherwise: str) -> None:
+    """What is broken; `otherwise` if nothing is."""
     told = [f"{name} is cut off from the other Regions" for name in state["isolated"]]
     for region, here in state["regions"].items():
         told += [f"{zone} is isolated" for zone in here["isolated_zones"]]
@@ -157,7 +163,7 @@ def _show_broken(console: Console, state: dict[str, Any]) -> None:
             told += [] if node["disk"] == "ok" else [f"{name}: disk {node['disk']}"]
             offset = node["wall_offset_milliseconds"]
             told += [f"{name}: clock off by {offset} ms"] if offset else []
-    for sentence in told or ["nothing is broken"]:
+    for sentence in told or [otherwise]:
         console.print(sentence)
 
 
