@@ -285,11 +285,11 @@ def size_does_not_count() -> AbstractContextManager[Any]:
 # By chance: in so many seeds, or fewer.
 BY_CHANCE: dict[Plant, int] = {
     items_of_the_upper_one_dropped: 1,
-    last_piece_dropped: 26,
+    last_piece_dropped: 38,
     begins_where_the_shorter_one_ended: 27,
     closed_one_is_archived_anew: 1,
     map_loses_the_next_one: 6,
-    let_go_of_early: 12,
+    let_go_of_early: 1,
     orphans_of_the_dead_kept: 49,
     late_ones_taken_for_orphans: 6,
     two_of_a_merge_awaited: 1,

@@ -84,6 +84,8 @@ class Reshaping:
         return begun
 
     def _split_in_the_middle(self, leading: Leading, reason: str) -> bool:
+        if not leading.may_go_over():
+            return False
         cut = cuts.middle(leading.state.fold.items, keeps_collections_whole=self._whole)
         return cut is not None and self._split_at(leading, cut, reason)
 
@@ -165,7 +167,7 @@ class Reshaping:
         """These partitions are there now, in the order of their keys."""
         self._routed = set(groups)
         if self._groups.heat is not None and self._cold is not None:
-            self._groups.heat.keep(groups)
+            self._groups.heat.keep(self._routed)
             self._cold.keep(groups, self._groups.now_milliseconds)
 
     def _begun(self) -> None:
@@ -183,12 +185,14 @@ class Reshaping:
                 before = self._routed
                 groups.take_map(table)
                 self._over |= before - self._routed
-        for group in list(self._over):
+        for group in sorted(self._over):  # each before what came of it
             self._let_go(group)
         self._drop_orphans()
         self.under_way = bool(self._over) or any(_is_changing(replica) for replica in groups.all_replicas())
         # As long as something is broken, those who know of it may all be away.
         self.may_be_under_way = self.under_way or not groups.fleet.calm
+        if self._may_be_merging and not self.may_be_under_way:
+            self._may_be_merging = not self._merges_are_over()
 
     def _let_go(self, group: int) -> None:
         """Drop a group once those that came of it have all that it had, and so has the archive."""
@@ -198,10 +202,9 @@ class Reshaping:
             for replica in groups.all_replicas()
             if (part := (affairs := replica.decided_affairs()).parts.get(group)) is not None and part.open
         }
-        committed = max((replica.record.committed for replica in groups.replicas(group)), default=0)
         # Two of a split, or one of a merge, which has another part as well.
         all_serve = len(heirs) == 2 or 2 in heirs.values()
-        if all_serve and groups.is_archived(group, committed):
+        if all_serve and groups.lines.has_ended(group):
             self._over.discard(group)
             groups.drop(group)
 
