@@ -296,6 +296,18 @@ def test_the_lower_one_goes_on_for_itself_when_the_upper_one_is_gone() -> None:
     assert merging.ask(merging.lower, "put", KEYS[0], b"new")[0] == "ok"
 
 
+def test_one_that_is_not_answered_serves_and_waits() -> None:
+    """PART-04: it cannot know that the upper one has not joined; an answer that is late counts like any other."""
+    merging = two()
+    merged = merging.begin(holding=(messages.United,))
+    merging.world.pass_time(20_000, holding=(messages.United,))
+    assert merging.affairs(merging.upper).merge is not None
+    assert merging.affairs(merging.lower).merge is not None
+    assert merging.ask(merging.lower, "put", KEYS[0], b"new", holding=(messages.United,))[0] == "ok"
+    merging.finish(merged)
+    assert all_of(merging, merged) == WHOLE | {KEYS[0]: b"new"}
+
+
 def three() -> tuple[Two, int]:
     """Two neighbours, and a third one above them."""
     first = two()

@@ -14,12 +14,13 @@ needs to go on is in the logs, or is told again.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ddbproof.model.kernel import merges
 from ddbproof.reference_impl.replication import messages
-from ddbproof.reference_impl.replication.affairs import Affairs, merged_affairs
-from ddbproof.reference_impl.replication.entries import Closed, Members, MergeBegun, MergeWithdrawn
+from ddbproof.reference_impl.replication.affairs import merged_affairs
+from ddbproof.reference_impl.replication.entries import Closed, MergeBegun, MergeWithdrawn
 from ddbproof.reference_impl.replication.partition_map import Merge
 
 if TYPE_CHECKING:
@@ -43,10 +44,7 @@ class Merging:
         leading = self._leading
         if not leading.may_go_over():
             return False
-        lower = leading.replica.group
-
-        def merged(members: Members) -> Affairs:
-            return merged_affairs(members, lower, upper, border)
+        merged = partial(merged_affairs, lower=leading.replica.group, upper=upper, border=border)
 
         def begin(child: int) -> None:
             if leading.state.affairs.parent is None:

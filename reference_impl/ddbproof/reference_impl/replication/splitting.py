@@ -9,11 +9,12 @@ may be another at any time: all it needs to go on is in the logs.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ddbproof.model.kernel.splits import Child
-from ddbproof.reference_impl.replication.affairs import Affairs, first_affairs
-from ddbproof.reference_impl.replication.entries import Closed, Members, SplitBegun
+from ddbproof.reference_impl.replication.affairs import first_affairs
+from ddbproof.reference_impl.replication.entries import Closed, SplitBegun
 from ddbproof.reference_impl.replication.partition_map import Split
 
 if TYPE_CHECKING:
@@ -44,21 +45,13 @@ class Splitting:
         if not leading.may_go_over():
             return False
         group = leading.replica.group
-
-        def child(*, upper: bool, members: Members) -> Affairs:
-            return first_affairs(members, Child(upper), group)
+        children = [partial(first_affairs, child=Child(upper), child_of=group) for upper in (False, True)]
 
         def begin(lower: int, upper: int) -> None:
             if leading.state.affairs.parent is None:
                 leading.append(SplitBegun(cut, lower, upper))
 
-        leading.founding.begin(
-            [
-                lambda members: child(upper=False, members=members),
-                lambda members: child(upper=True, members=members),
-            ],
-            begin,
-        )
+        leading.founding.begin(children, begin)
         return True
 
     def tick(self) -> None:
