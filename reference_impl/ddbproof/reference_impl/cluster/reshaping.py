@@ -181,7 +181,7 @@ class Reshaping:
         image = None if leading is None else leading.state.committed_image(MAP_KEY)
         if image is not None:
             table = decoded(image.item)
-            if table != groups.map:
+            if table != groups.map and not any(self._is_to_open(group) for _, group in table):
                 before = self._routed
                 groups.take_map(table)
                 self._over |= before - self._routed
@@ -193,6 +193,17 @@ class Reshaping:
         self.may_be_under_way = self.under_way or not groups.fleet.calm
         if self._may_be_merging and not self.may_be_under_way:
             self._may_be_merging = not self._merges_are_over()
+
+    def _is_to_open(self, group: int) -> bool:
+        """True if a group is a merged one that does not serve yet, as far as is known.
+
+        The map has it as soon as the lower one is closed. Until the upper one is, too, that may hold an item for a
+        transaction, and has to be found by whoever brings that to its end.
+        """
+        if group in self._routed:
+            return False
+        affairs = [replica.decided_affairs() for replica in self._groups.replicas(group)]
+        return not affairs or (len(affairs[0].parts) == 2 and not any(it.serves for it in affairs))
 
     def _let_go(self, group: int) -> None:
         """Drop a group once those that came of it have all that it had, and so has the archive."""
