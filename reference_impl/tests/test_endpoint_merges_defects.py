@@ -120,7 +120,7 @@ def map_loses_the_next_one() -> AbstractContextManager[Any]:
 
 def map_taken_before_it_serves() -> AbstractContextManager[Any]:
     """The router goes to the merged partition as soon as the lower one is closed."""
-    return patch.object(Reshaping, "_is_to_open", lambda *_: False)
+    return patch.object(Reshaping, "_as_served", lambda _, table: table)
 
 
 def let_go_of_early() -> AbstractContextManager[Any]:

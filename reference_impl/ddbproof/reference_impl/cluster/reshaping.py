@@ -19,7 +19,12 @@ from ddbproof.reference_impl.cluster import cuts
 from ddbproof.reference_impl.cluster.cold import Cold
 from ddbproof.reference_impl.cluster.lines import ASKED, FOUNDING, HEAT, SIZE
 from ddbproof.reference_impl.errors import UnavailableError
-from ddbproof.reference_impl.replication.partition_map import MAP_KEY, METADATA_GROUP, decoded
+from ddbproof.reference_impl.replication.partition_map import (
+    MAP_KEY,
+    METADATA_GROUP,
+    PartitionMap,
+    decoded,
+)
 
 if TYPE_CHECKING:
     from ddbproof.reference_impl.cluster.groups import TableGroups
@@ -180,8 +185,8 @@ class Reshaping:
         leading = groups.find_leader(METADATA_GROUP)
         image = None if leading is None else leading.state.committed_image(MAP_KEY)
         if image is not None:
-            table = decoded(image.item)
-            if table != groups.map and not any(self._is_to_open(group) for _, group in table):
+            table = self._as_served(decoded(image.item))
+            if table != groups.map:
                 before = self._routed
                 groups.take_map(table)
                 self._over |= before - self._routed
@@ -194,16 +199,27 @@ class Reshaping:
         if self._may_be_merging and not self.may_be_under_way:
             self._may_be_merging = not self._merges_are_over()
 
-    def _is_to_open(self, group: int) -> bool:
-        """True if a group is a merged one that does not serve yet, as far as is known.
+    def _as_served(self, table: PartitionMap) -> PartitionMap:
+        """The map, with the two that are being merged in the place of a merged partition that does not serve yet.
 
-        The map has it as soon as the lower one is closed. Until the upper one is, too, that may hold an item for a
-        transaction, and has to be found by whoever brings that to its end.
+        The map has that one as soon as the lower of the two is closed. The upper one may hold an item for a transaction
+        then, and has to be found by whoever brings that to its end; and it serves whatever it has until it is closed.
         """
-        if group in self._routed:
-            return False
-        affairs = [replica.decided_affairs() for replica in self._groups.replicas(group)]
-        return not affairs or (len(affairs[0].parts) == 2 and not any(it.serves for it in affairs))
+        merged = {group for _, group in table} & set(self._groups.lines.merging.values())
+        waiting = {group for group in merged if not self._serves(group)}
+        if not waiting:
+            return table
+        ends = [*(low for low, _ in table[1:]), None]
+        served: list[tuple[bytes, int]] = []
+        for (low, group), end in zip(table, ends, strict=True):
+            if group in waiting:
+                served += [one for one in self._groups.map if low <= one[0] and (end is None or one[0] < end)]
+            else:
+                served.append((low, group))
+        return served
+
+    def _serves(self, group: int) -> bool:
+        return any(replica.decided_affairs().serves for replica in self._groups.replicas(group))
 
     def _let_go(self, group: int) -> None:
         """Drop a group once those that came of it have all that it had, and so has the archive."""
