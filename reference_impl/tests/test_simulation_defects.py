@@ -19,6 +19,8 @@ QUICK = (
     "condition-on-committed",
     "middle-key-dropped",
     "closed-partition-read",
+    "merged-opens-with-one",
+    "snapshot-wipes-the-other-source",
 )
 
 

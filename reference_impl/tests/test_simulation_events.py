@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from replication_by_hand import GROUP, TRIO, World, synchronize, writes
 
 from ddbproof.model.kernel.replication import Leader, Replica
@@ -79,6 +80,33 @@ def test_the_campaigns_events_are_counted() -> None:
         if met == set(EVENTS):
             return
     raise AssertionError(f"only {met}")
+
+
+def test_merges_end_either_way_whatever_befalls_them() -> None:
+    """Some are finished and some withdrawn, and in the middle of them leaders crash, disks are lost, members replaced."""
+    wanted = {
+        "finished",
+        "withdrawn",
+        "which leads group",
+        "loses its disks in the middle",
+        "to be replaced in group",
+    }
+    met: set[str] = set()
+    for seed in range(100):
+        run = Run(msgspec.structs.replace(drawn(seed, 300), merges=2.0))
+        outcome = run.go()
+        assert not outcome.failed
+        met |= {it for it in ("finished", "withdrawn") if outcome.counts.get(f"merges {it}")}
+        met |= {it for it in wanted if any(it in note for note in outcome.faults)}
+        if met == wanted:
+            return
+    raise AssertionError(f"only {met}")
+
+
+def test_a_run_without_merges_has_none() -> None:
+    """Their events are drawn from a random stream of their own, which nothing else depends on."""
+    outcome = Run(msgspec.structs.replace(drawn(1, 300), merges=0.0)).go()
+    assert not any(outcome.counts.get(f"merges {it}") for it in ("asked for", "finished", "withdrawn"))
 
 
 def test_a_restarted_replica_knows_as_committed_what_it_did_when_it_wrote_last() -> None:

@@ -3,7 +3,7 @@
 A follower applies what is committed. A leader applies what it has appended, since a condition has to see the newest
 entry; whatever it may yet lose can be taken back, entry by entry, down to what is committed. Requests are remembered so
 that a message that comes twice is one request: the newest `REMEMBERED` of them, in the order of the log, so that
-all replicas forget the same.
+all replicas forget the same. Who comes of others has up to twice as many, as it has copied what those remember.
 
 The group's own affairs are applied as well (`affairs`).
 """

@@ -1,9 +1,10 @@
 """Merges of a run, and what befalls them: drawn from a random stream of their own.
 
-Again and again two neighbours are to merge, with preference those that a split has just made; where there is only one
+In two runs of three, again and again two neighbours are to merge, with preference those that a split has just made; where there is only one
 partition, it is split, so that partitions split, merge and split again. Sometimes the upper one is to split, or to merge with
 its own upper neighbour, at the same moment, and may stay away. Half of the time something happens before the
-merge is over, to any of the three groups: a leader crashes, is stuck, or loses its office to one that crashes; a zone is down;
+merge is over, to any of the three groups: a leader crashes, perhaps while all disks are slow, is stuck, or loses its office to
+one that crashes; a zone is down;
 a node loses its disks, if everything that is committed is on those of others; a member is away for so long that it is
 replaced.
 """
@@ -33,10 +34,12 @@ class Merges:
         self._faults = faults
         self._world = faults.world
         self._chance = random.Random(f"merges {faults.world.options.seed}")  # noqa: S311 - a seeded simulation
-        self._plan()
+        if self._world.options.merges:
+            self._plan()
 
     def _plan(self) -> None:
-        pause = max(500_000, round(_PAUSE / self._world.options.faults))
+        options = self._world.options
+        pause = max(500_000, round(_PAUSE / (options.faults * options.merges)))
         self._world.later(self._chance.randrange(pause // 2, pause), self._strike)
 
     def _strike(self) -> None:
@@ -99,6 +102,7 @@ class Merges:
         happens: Callable[[int], None] = self._chance.choice(
             (
                 self._crash,
+                self._crash_with_slow_disks,
                 self._faults.hardships.stall_leader,
                 self._faults.hardships.succeed,
                 self._zone_down,
@@ -117,6 +121,22 @@ class Merges:
         if node is not None:
             self._faults.note(f"node {node}, which leads group {group} in the middle of a merge, crashes")
             self._faults.down(node)
+
+    def _crash_with_slow_disks(self, group: int) -> None:
+        """So that much of what its successor takes over is not committed yet."""
+        self._faults.note("all disks are slow")
+        self._slow_down(50)
+
+        def crash() -> None:
+            if not self._faults.healed:
+                self._crash(group)
+
+        self._world.later(self._chance.randrange(_LONGEST_MERGE), crash)
+        self._world.later(3 * _LONGEST_MERGE, lambda: self._slow_down(1))
+
+    def _slow_down(self, times: int) -> None:
+        for node in self._world.nodes:
+            node.disk_microseconds = times * self._world.options.disk_microseconds
 
     def _zone_down(self, group: int) -> None:
         node = self._node(group)

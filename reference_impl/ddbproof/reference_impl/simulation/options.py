@@ -34,6 +34,8 @@ class Options(msgspec.Struct, frozen=True):
     retries: bool = True
     faults: float = 1.0
     """How many faults there are, beside the usual."""
+    merges: float = 1.0
+    """How many merges there are, likewise; with nought partitions are split and never merged."""
     timing: Timing = DEFAULT_TIMING
 
 
@@ -54,4 +56,5 @@ def drawn(seed: int, operations: int = 1_000) -> Options:
         think_microseconds=chance.choice((50_000, 150_000)),
         faults=chance.choice((0.5, 1.0, 2.0)),
         retries=chance.random() < 0.7,
+        merges=chance.choice((0.0, 1.0, 1.0)),
     )

@@ -154,12 +154,12 @@ def joiner_counts_early(right: Step) -> Step:
 
     def answered(self: Leading, message: messages.Acknowledged | messages.Granted) -> None:
         right(self, message)
-        joiner = self.joiner
-        if joiner is None or message.sender != joiner.member.identity:
+        joiner, leaver = self.joiner, getattr(self, "_leaver", None)
+        if joiner is None or leaver is None or message.sender != joiner.member.identity:
             return
         before = self.leader.committed
         said = replication.Acknowledgement(self.leader.epoch, self.leader.length)
-        self.leader = replication.on_acknowledgement(self.leader, self.places[self._leaver], said)
+        self.leader = replication.on_acknowledgement(self.leader, self.places[leaver], said)
         if self.leader.committed > before:
             self._committed()
 

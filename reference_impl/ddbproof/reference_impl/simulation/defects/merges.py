@@ -6,11 +6,11 @@ from collections import deque
 
 import msgspec
 
-from ddbproof.model.kernel import merges, splits
+from ddbproof.model.kernel import splits
 from ddbproof.reference_impl.replication import messages
 from ddbproof.reference_impl.replication.affairs import Affairs
 from ddbproof.reference_impl.replication.copying import Copying
-from ddbproof.reference_impl.replication.entries import Closed, Copied, MergeBegun, Opened
+from ddbproof.reference_impl.replication.entries import Closed, Copied, Opened
 from ddbproof.reference_impl.replication.merging import Merging
 from ddbproof.reference_impl.replication.state import GroupState
 from ddbproof.reference_impl.simulation.defects.base import Step, defect
@@ -80,22 +80,6 @@ def lower_source_closes_alone(right: Step) -> Step:
 # Joining and withdrawing.
 
 
-@defect(Merging, "_ask_to_join")
-def asked_to_join_uncommitted(_right: Step) -> Step:
-    """The lower source asks the upper one to join when it has appended that it has begun, which may yet be lost."""
-
-    def ask_to_join(self: Merging, merge: MergeBegun) -> None:
-        replica = self._leading.replica
-        environment = replica.environment
-        for node in environment.nodes_of(merge.other):
-            unite = messages.Unite(
-                merge.other, replica.identity, environment.node, merge.child, replica.group
-            )
-            environment.send(node, unite)
-
-    return ask_to_join
-
-
 @defect(Merging, "_on_unite")
 def joined_uncommitted(right: Step) -> Step:
     """The upper source says that it has joined when it has appended that, which may yet be lost."""
@@ -107,17 +91,6 @@ def joined_uncommitted(right: Step) -> Step:
             self._answer(message, joined=True)
 
     return on_unite
-
-
-@defect(merges, "stays_away")
-def stays_away_while_it_may_come(_right: Step) -> Step:
-    """A partition that has begun a merge as the lower one says that it stays away, though it may yet withdraw."""
-
-    def stays_away(upper: splits.Parent, begun_as_lower: bool, other_joined: bool) -> bool:
-        del begun_as_lower, other_joined
-        return upper.splitting
-
-    return stays_away
 
 
 @defect(Merging, "tick")
