@@ -35,21 +35,11 @@ class Told(msgspec.Struct, frozen=True):
     new: int | None
 
 
-class Merged(Zones):
-    """A table of `partitions` partitions, which can be restored to any second."""
-
-    def __init__(self, partitions: int = 4, **options: Any) -> None:
-        self.told: list[Told] = []
-        super().__init__(partitions, **options)
+class Streamless(Zones):
+    """A table of `partitions` partitions that never had a stream."""
 
     def create(self, name: str) -> None:
-        self.endpoint.cluster.regions[REGION].watchers.append(self._take)
         self.call("CreateTable", TableName=name, BillingMode="PAY_PER_REQUEST", **self.schema())
-        self.call(
-            "UpdateContinuousBackups",
-            TableName=name,
-            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
-        )
 
     def schema(self) -> dict[str, Any]:
         """Keys and indexes of the table, as CreateTable takes them."""
@@ -57,6 +47,23 @@ class Merged(Zones):
             "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
             "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
         }
+
+
+class Merged(Streamless):
+    """Such a table, which can be restored to any second."""
+
+    def __init__(self, partitions: int = 4, **options: Any) -> None:
+        self.told: list[Told] = []
+        super().__init__(partitions, **options)
+
+    def create(self, name: str) -> None:
+        self.endpoint.cluster.regions[REGION].watchers.append(self._take)
+        super().create(name)
+        self.call(
+            "UpdateContinuousBackups",
+            TableName=name,
+            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+        )
 
     def _take(self, table_id: str, group: int, position: int, entry: Entry, old: Image | None) -> None:
         record = self.endpoint.cluster.regions[REGION].find_table(ACCOUNT, TABLE)

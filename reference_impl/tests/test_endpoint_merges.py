@@ -28,9 +28,11 @@ from ddbproof.reference_impl.cluster.table_store import PartitionedTable
 from ddbproof.reference_impl.control.topology import replayed
 from ddbproof.reference_impl.errors import CallerError, ConfigurationError, UnavailableError
 from ddbproof.reference_impl.replication.leading import Leading
+from ddbproof.reference_impl.replication.merging import Merging
 
 KEYS = [f"k{number}" for number in range(24)]
 TICK_SECONDS = 0.1
+_CLOSE_WHEN_NEAR = Merging.close_when_near
 STREAM = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
 
 
@@ -245,6 +247,61 @@ def test_what_a_dead_coordinator_holds_is_settled_before_its_partition_ends() ->
     zones.wait(ENDED_SECONDS)
     assert len(zones.groups().map) == 1
     assert zones.read(lower) == zones.read(upper)
+
+
+def lower_alone(self: Merging) -> None:
+    """The upper one has not heard that it may be closed."""
+    merge = self._leading.state.affairs.merge
+    if merge is not None and not merge.upper:
+        _CLOSE_WHEN_NEAR(self)
+
+
+def test_a_merge_that_is_held_up_holds_up_nothing_else() -> None:
+    """PART-05: the upper one serves, others split and merge and are found by the router."""
+    zones = filled(partitions=5)
+    keys = {place: zones.keys_in(place, 4) for place in range(5)}
+    with patch.object(Merging, "close_when_near", lower_alone):
+        zones.fault("merge", TABLE, partition=1)
+        zones.wait(1)
+        for key in keys[0] + keys[4]:
+            zones.put(key, 2)
+        zones.fault("split", TABLE, partition=0)
+        zones.fault("split", TABLE, partition=4)
+        zones.wait(ENDED_SECONDS)
+        assert len(zones.groups().map) == 7
+        assert all(zones.put(key, 3) for place in (0, 2, 3, 4) for key in keys[place])
+        assert not any(zones.put(key, 3) for key in keys[1])
+    zones.wait(ENDED_SECONDS)
+    assert len(zones.groups().map) == 6
+    assert all(zones.put(key, 4) for place in range(5) for key in keys[place])
+    zones.check_lines()
+
+
+def test_what_the_upper_one_holds_when_the_lower_one_has_closed_is_settled() -> None:
+    """TX-07: it had not heard of that when it let the transaction in; whoever finishes that has to find it."""
+    zones = filled(partitions=2)
+    keys = zones.keys_in(1, 2)
+    puts = [{"Put": {"TableName": TABLE, "Item": {"pk": {"S": key}, "n": {"N": "2"}}}} for key in keys]
+
+    def dies(self: PartitionedTable, *arguments: Any, **more: Any) -> None:
+        raise UnavailableError("the coordinator is dead")
+
+    with (
+        patch.object(Merging, "close_when_near", lower_alone),
+        patch.object(Merging, "takes_no_transactions", False),
+        patch.object(PartitionedTable, "settle", dies),
+    ):
+        lower, upper = leading(zones, 0), leading(zones, 1)
+        zones.fault("merge", TABLE, partition=0)
+        zones.wait(4 * TICK_SECONDS)
+        assert lower.state.affairs.parent is not None
+        assert lower.state.affairs.parent.closed
+        assert all(zones.put(key, 1) for key in keys), "it serves what it has until it is closed"
+        assert zones.tried("TransactWriteItems", TransactItems=puts) is None
+        assert len(upper.state.pending) == 2
+    zones.wait(ENDED_SECONDS)
+    assert len(zones.groups().map) == 1
+    assert {key: zones.read(key) for key in keys} == dict.fromkeys(keys, 2)
 
 
 def test_items_are_told_of_a_decision_though_one_of_them_cannot_be() -> None:

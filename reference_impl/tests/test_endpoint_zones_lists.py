@@ -109,7 +109,7 @@ class Lists:
     def __init__(self, seed: int) -> None:
         chance = self.chance = random.Random(seed)
         lag = chance.choice(["none", "legal"])
-        self.zones = Zones(partitions=chance.randint(1, 3), seed=seed, lag=lag, record_steps=True)
+        self.zones = self.opened(partitions=chance.randint(1, 3), seed=seed, lag=lag, record_steps=True)
         self.zones.create(SECOND)
         self.requests = 0
         self.outcome: dict[int, str] = {}
@@ -119,6 +119,10 @@ class Lists:
         self.ended: dict[int, int] = {}
         self.repeatable: dict[int, list[dict[str, Any]]] = {}
         self.time = 0
+
+    def opened(self, **options: Any) -> Zones:
+        """The endpoint, with one of the two tables."""
+        return Zones(**options)
 
     # -- requests ---------------------------------------------------------------------------------------
 

@@ -300,7 +300,7 @@ class TableGroups(TableWorld):
             # Everything up to the entry that has closed the parent, or both that were merged.
             closed = [record for record in (entry.parent, entry.upper) if record is not None]
             for parent, record in zip(self._parents_of(group), closed, strict=True):
-                if not self.is_archived(parent, record.length + 1):
+                if not self._is_archived(parent, record.length + 1):
                     return False
         elif type(entry) is SplitBegun:
             self.lines.begin_split(group, entry.lower, entry.upper)
@@ -316,7 +316,7 @@ class TableGroups(TableWorld):
         """Where the archive stands in the log of each partition, by its group."""
         return {group: self.lines.bases[group] + self._archived.get(group, 0) for group in self.lines.open}
 
-    def is_archived(self, group: int, length: int) -> bool:
+    def _is_archived(self, group: int, length: int) -> bool:
         leading = self.find_leader(group)
         if leading is not None:
             self._hand_over(leading)

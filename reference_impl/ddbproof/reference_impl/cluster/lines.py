@@ -53,6 +53,10 @@ class Lines:
         """The groups of the partitions that are not closed, in order."""
         return sorted(self._open)
 
+    def has_ended(self, group: int) -> bool:
+        """True if the archive has all of a partition that was closed."""
+        return group in self.bases and group not in self._open
+
     def reason(self, group: int) -> str:
         """Why a partition is there."""
         return self._reasons.get(group, FOUNDING)

@@ -19,7 +19,12 @@ from ddbproof.reference_impl.cluster import cuts
 from ddbproof.reference_impl.cluster.cold import Cold
 from ddbproof.reference_impl.cluster.lines import ASKED, FOUNDING, HEAT, SIZE
 from ddbproof.reference_impl.errors import UnavailableError
-from ddbproof.reference_impl.replication.partition_map import MAP_KEY, METADATA_GROUP, decoded
+from ddbproof.reference_impl.replication.partition_map import (
+    MAP_KEY,
+    METADATA_GROUP,
+    PartitionMap,
+    decoded,
+)
 
 if TYPE_CHECKING:
     from ddbproof.reference_impl.cluster.groups import TableGroups
@@ -84,6 +89,8 @@ class Reshaping:
         return begun
 
     def _split_in_the_middle(self, leading: Leading, reason: str) -> bool:
+        if not leading.may_go_over():
+            return False
         cut = cuts.middle(leading.state.fold.items, keeps_collections_whole=self._whole)
         return cut is not None and self._split_at(leading, cut, reason)
 
@@ -165,7 +172,7 @@ class Reshaping:
         """These partitions are there now, in the order of their keys."""
         self._routed = set(groups)
         if self._groups.heat is not None and self._cold is not None:
-            self._groups.heat.keep(groups)
+            self._groups.heat.keep(self._routed)
             self._cold.keep(groups, self._groups.now_milliseconds)
 
     def _begun(self) -> None:
@@ -178,17 +185,41 @@ class Reshaping:
         leading = groups.find_leader(METADATA_GROUP)
         image = None if leading is None else leading.state.committed_image(MAP_KEY)
         if image is not None:
-            table = decoded(image.item)
+            table = self._as_served(decoded(image.item))
             if table != groups.map:
                 before = self._routed
                 groups.take_map(table)
                 self._over |= before - self._routed
-        for group in list(self._over):
+        for group in sorted(self._over):  # each before what came of it
             self._let_go(group)
         self._drop_orphans()
         self.under_way = bool(self._over) or any(_is_changing(replica) for replica in groups.all_replicas())
         # As long as something is broken, those who know of it may all be away.
         self.may_be_under_way = self.under_way or not groups.fleet.calm
+        if self._may_be_merging and not self.may_be_under_way:
+            self._may_be_merging = not self._merges_are_over()
+
+    def _as_served(self, table: PartitionMap) -> PartitionMap:
+        """The map, with the two that are being merged in the place of a merged partition that does not serve yet.
+
+        The map has that one as soon as the lower of the two is closed. The upper one may hold an item for a transaction
+        then, and has to be found by whoever brings that to its end; and it serves whatever it has until it is closed.
+        """
+        merged = {group for _, group in table} & set(self._groups.lines.merging.values())
+        waiting = {group for group in merged if not self._serves(group)}
+        if not waiting:
+            return table
+        ends = [*(low for low, _ in table[1:]), None]
+        served: list[tuple[bytes, int]] = []
+        for (low, group), end in zip(table, ends, strict=True):
+            if group in waiting:
+                served += [one for one in self._groups.map if low <= one[0] and (end is None or one[0] < end)]
+            else:
+                served.append((low, group))
+        return served
+
+    def _serves(self, group: int) -> bool:
+        return any(replica.decided_affairs().serves for replica in self._groups.replicas(group))
 
     def _let_go(self, group: int) -> None:
         """Drop a group once those that came of it have all that it had, and so has the archive."""
@@ -198,10 +229,9 @@ class Reshaping:
             for replica in groups.all_replicas()
             if (part := (affairs := replica.decided_affairs()).parts.get(group)) is not None and part.open
         }
-        committed = max((replica.record.committed for replica in groups.replicas(group)), default=0)
         # Two of a split, or one of a merge, which has another part as well.
         all_serve = len(heirs) == 2 or 2 in heirs.values()
-        if all_serve and groups.is_archived(group, committed):
+        if all_serve and groups.lines.has_ended(group):
             self._over.discard(group)
             groups.drop(group)
 
