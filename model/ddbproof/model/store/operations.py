@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from ddbproof.model.store.answers import (
     CONTRACT,
@@ -29,6 +30,9 @@ from ddbproof.model.store.history import (
     seen_by_restore,
     seen_live,
 )
+
+if TYPE_CHECKING:
+    from ddbproof.model.store.transactions import Token
 
 LONGEST_PERIOD_DAYS = 35
 SYSTEM_BACKUP_DAYS = 35
@@ -83,6 +87,8 @@ Outcomes = tuple[Outcome, ...]
 class Store:
     """Everything there is. Tables are found by (Region, name), backups by a label that the caller gave them.
 
+    What client tokens stand for is found by (Region, token); transactions are in a module of their own.
+
     No operation raises: what cannot be done is refused.
     """
 
@@ -91,6 +97,7 @@ class Store:
     tables: Mapping[Place, Table] = field(default_factory=dict)
     histories: Mapping[int, History] = field(default_factory=dict)
     backups: Mapping[str, Backup] = field(default_factory=dict)
+    tokens: Mapping[tuple[str, str], Token] = field(default_factory=dict)
     moments: int = 0
 
     # -- time -----------------------------------------------------------------------------------------
@@ -189,7 +196,7 @@ class Store:
         """A strongly consistent read: the item's number, None where there is no item (RC-03, ME-07)."""
         if (region, name) not in self.tables:
             return self._refused("ResourceNotFoundException")
-        return tuple(Outcome(Shown(value), after) for value, after in self._values(region, name, key))
+        return tuple(Outcome(Shown(value), after) for value, after in self.values(region, name, key))
 
     def scan(self, region: str, name: str) -> Outcomes:
         """All items of a Region, strongly consistently, as a frozenset of (key, number)."""
@@ -203,7 +210,7 @@ class Store:
             found = [
                 (items if value is None else items | {(key, value)}, after)
                 for items, store in found
-                for value, after in store._values(region, name, key)
+                for value, after in store.values(region, name, key)
             ]
         return tuple(Outcome(Shown(items), after) for items, after in found)
 
@@ -222,6 +229,29 @@ class Store:
     ) -> Outcomes:
         """`amount` is added to the number, or to 0 if there is none; shows the sum (RC-08)."""
         return self._write(region, name, key, lambda old: (old or 0) + amount, condition, shows_new=True)
+
+    # -- what transactions need of items --------------------------------------------------------------
+
+    def values(self, region: str, name: str, key: str) -> list[tuple[Value, Store]]:
+        """What a Region may show under a key, each with the store once that was shown."""
+        number = self.tables[region, name].history
+        history, sight = self.histories[number], seen_live(region)
+        candidates = history.candidates(key, sight, self.promises.clock_error)
+        values = _values_of(candidates)
+        if not all(change is not None and sight(change) for change in candidates):
+            # It shows what has arrived yet, and says nothing of who wins.
+            return [(value, self) for value in values]
+        return [(value, self._with_history(number, history.decided(candidates, value))) for value in values]
+
+    def changed(
+        self, region: str, name: str, key: str, value: Value, *, transactional: bool = False
+    ) -> Store:
+        """The store once an item of a Region's table has changed now, by a write or by a part of a transaction."""
+        store, moment = self._moment()
+        number = self.tables[region, name].history
+        history = self.histories[number]
+        changes = (*history.changes, Change(moment, region, key, value, transactional=transactional))
+        return store._with_history(number, replace(history, changes=changes))
 
     # -- backups --------------------------------------------------------------------------------------
 
@@ -363,17 +393,6 @@ class Store:
         }
         return self._with_new_table(region, target, contents)
 
-    def _values(self, region: str, name: str, key: str) -> list[tuple[Value, Store]]:
-        """What a Region may show under a key, each with the store once that was shown."""
-        number = self.tables[region, name].history
-        history, sight = self.histories[number], seen_live(region)
-        candidates = history.candidates(key, sight, self.promises.clock_error)
-        values = _values_of(candidates)
-        if not all(change is not None and sight(change) for change in candidates):
-            # It shows what has arrived yet, and says nothing of who wins.
-            return [(value, self) for value in values]
-        return [(value, self._with_history(number, history.decided(candidates, value))) for value in values]
-
     def _write(
         self,
         region: str,
@@ -384,26 +403,19 @@ class Store:
         *,
         shows_new: bool = False,
     ) -> Outcomes:
-        table = self.tables.get((region, name))
-        if table is None:
+        if (region, name) not in self.tables:
             return self._refused("ResourceNotFoundException")
         outcomes: list[Outcome] = []
-        for old, _ in self._values(region, name, key):
+        for old, _ in self.values(region, name, key):
             if condition is not None and not condition(old):
                 outcome = Outcome(Refused("ConditionalCheckFailedException"), self)
             else:
                 new = new_value(old)
-                after = self if old is None and new is None else self._changed(region, table, key, new)
+                after = self if old is None and new is None else self.changed(region, name, key, new)
                 outcome = Outcome(Shown(new if shows_new else old), after)
             if outcome not in outcomes:
                 outcomes.append(outcome)
         return tuple(outcomes)
-
-    def _changed(self, region: str, table: Table, key: str, value: Value) -> Store:
-        store, moment = self._moment()
-        history = self.histories[table.history]
-        changes = (*history.changes, Change(moment, region, key, value))
-        return store._with_history(table.history, replace(history, changes=changes))
 
     def _of_backup(self, label: str, outcomes: Outcomes) -> Outcomes:
         """The outcomes of using a backup, or the refusal if it is gone; around its expiry either (BK-16)."""
