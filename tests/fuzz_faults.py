@@ -9,14 +9,19 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 from unittest.mock import patch
 
+from ddbproof.model.kernel import transactions
 from ddbproof.model.kernel.refusal import NotAllowed
 from ddbproof.model.kernel.versions import Version
+from ddbproof.reference_impl.api import transactions as api
+from ddbproof.reference_impl.cluster.coordinator import Coordinator
+from ddbproof.reference_impl.cluster.ledger import Named, token_key
 from ddbproof.reference_impl.cluster.table_store import PartitionedTable
 from ddbproof.reference_impl.storage.history import History
-from ddbproof.reference_impl.storage.items import Fold
+from ddbproof.reference_impl.storage.items import Fold, Image
 
 
 def _restore_off_by_one_second() -> Any:
@@ -77,12 +82,96 @@ def _drops_deletes() -> Any:
     return patch.object(PartitionedTable, "receive", wrong)
 
 
+# -- transactions -----------------------------------------------------------------------------------------
+
+
+def _transaction_half_applied() -> Any:
+    """The first item of a transaction changes, the others do not."""
+    right = Coordinator._tell
+    told: set[int] = set()
+
+    def wrong(self: Coordinator, named: Named, number: int, record: transactions.Record) -> None:
+        if number in told:
+            record = transactions.NO_RECORD
+        told.add(number)
+        right(self, named, number, record)
+
+    return patch.object(Coordinator, "_tell", wrong)
+
+
+def _only_first_condition() -> Any:
+    """Of a transaction's conditions only the first action's is evaluated."""
+    right = api._outcomes
+
+    def wrong(call: Any, actions: Any, places: Any, step: Any) -> Any:
+        if step is api._change:
+            for action in actions[1:]:
+                action.condition = None
+        return right(call, actions, places, step)
+
+    return patch.object(api, "_outcomes", wrong)
+
+
+def _token_forgotten() -> Any:
+    """A client token stands for nothing: what is repeated is done again."""
+    numbers = count()
+
+    def wrong(account: str, token: str) -> bytes:
+        return token_key(account, f"{token} {next(numbers)}")
+
+    return patch.object(api, "token_key", wrong)
+
+
+def _token_never_lapses() -> Any:
+    """A client token counts for ever."""
+    return patch.object(transactions, "has_lapsed", lambda *_: False)
+
+
+def _token_stands_for_any_request() -> Any:
+    """Another request under a used token is answered as if it were the same."""
+    right = transactions.answer
+
+    def wrong(record: transactions.Record, content: int, now: int, error: int) -> int:
+        return right(record, record.content, now, error)
+
+    return patch.object(transactions, "answer", wrong)
+
+
+def _two_moments() -> Any:
+    """A transactional read shows all items but the first as they were before their last transaction."""
+    right, settle = api._outcomes, PartitionedTable.settle
+    before: dict[tuple[str, bytes], Image | None] = {}
+
+    def settled(self: PartitionedTable, key: bytes, *rest: Any, **options: Any) -> None:
+        before[self._table_id, key] = self.groups.serving(key).state.fold.items.get(key)
+        settle(self, key, *rest, **options)
+
+    def wrong(call: Any, actions: Any, places: Any, step: Any) -> Any:
+        looks = right(call, actions, places, step)
+        if step is api._read:
+            for number, place in list(enumerate(places))[1:]:
+                look, where = looks[number], (place.record.table_id, place.key)
+                looks[number] = api._Look(before.get(where, look.image), look.version)
+        return looks
+
+    stack = contextlib.ExitStack()
+    stack.enter_context(patch.object(PartitionedTable, "settle", settled))
+    stack.enter_context(patch.object(api, "_outcomes", wrong))
+    return stack
+
+
 FAULTS: dict[str, Callable[[], Any]] = {
     "restore-off-by-one-second": _restore_off_by_one_second,
     "tombstone-ignored": _tombstone_ignored,
     "applies-by-arrival": _applies_by_arrival,
     "backup-shares-items": _backup_shares_items,
     "drops-deletes": _drops_deletes,
+    "transaction-half-applied": _transaction_half_applied,
+    "only-first-condition": _only_first_condition,
+    "token-forgotten": _token_forgotten,
+    "token-never-lapses": _token_never_lapses,
+    "token-stands-for-any-request": _token_stands_for_any_request,
+    "two-moments": _two_moments,
 }
 
 

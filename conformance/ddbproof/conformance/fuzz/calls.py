@@ -6,35 +6,66 @@ What is waited for is waited for here: that a table is ACTIVE or gone, a backup 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ddbproof.conformance.fuzz.replay import Arn, Named, Second
 from ddbproof.conformance.fuzz.run import Run
-from ddbproof.model.store import Answer, Outcome, Outcomes, Refused, Shown, Value
+from ddbproof.model.store import (
+    Action,
+    Answer,
+    Outcome,
+    Outcomes,
+    Refused,
+    Shown,
+    Value,
+    tells_all,
+    transact_get,
+    transact_write,
+)
 
 Place = tuple[str, str]
+_EXPRESSIONS = {
+    "absent": "attribute_not_exists(pk)",
+    "present": "attribute_exists(pk)",
+    "equal": "v = :wanted",
+}
 
 
+@dataclass(frozen=True, slots=True)
 class Condition:
-    """That a key holds `wanted`, None for nothing; `kind` is `absent`, `equal`, or empty for no condition."""
+    """That a key holds `wanted`; `kind` is `equal`, `absent` or `present` (nothing or anything), or empty for no condition."""
 
-    def __init__(self, kind: str = "", wanted: Value = None) -> None:
-        self.arguments: dict[str, Any] = {}
-        self.values: dict[str, Any] = {}
-        self._wanted = wanted
-        self._free = not kind
-        if kind == "absent":
-            self.arguments = {"ConditionExpression": "attribute_not_exists(pk)"}
-        elif kind == "equal":
-            self.arguments = {"ConditionExpression": "v = :wanted"}
-            self.values = {":wanted": {"N": str(wanted)}}
+    kind: str = ""
+    wanted: Value = None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The condition as an operation is given it, without its values."""
+        return {"ConditionExpression": _EXPRESSIONS[self.kind]} if self.kind else {}
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values in it."""
+        return {":wanted": {"N": str(self.wanted)}} if self.kind == "equal" else {}
 
     def __call__(self, held: Value) -> bool:
         """Whether it holds for what is there."""
-        return self._free or held == self._wanted
+        match self.kind:
+            case "absent":
+                return held is None
+            case "present":
+                return held is not None
+            case "equal":
+                return held == self.wanted
+            case _:
+                return True
 
 
 UNCONDITIONAL = Condition()
+
+
+_ACTIONS = {"put": "Put", "add": "Update", "delete": "Delete", "check": "ConditionCheck"}
 
 
 class Calls(Run):
@@ -163,6 +194,33 @@ class Calls(Run):
         """Read a whole table, strongly consistently."""
         arguments = {"TableName": Named(place[1]), "ConsistentRead": True}
         self.ask("scan", self.store.scan(*place), "scan", place[0], arguments=arguments, look="items")
+
+    # -- transactions ---------------------------------------------------------------------------------
+
+    def transact(self, rule: str, region: str, actions: Sequence[Action], token: str = "") -> None:
+        """All actions or none, with a client token if it has a name; counted under `rule`.
+
+        Not asked for where the answer would leave open what was done.
+        """
+        outcomes = transact_write(self.store, region, actions, token)
+        if not tells_all(outcomes):
+            return
+        arguments: dict[str, Any] = {"TransactItems": [_asked(action) for action in actions]}
+        if token:
+            arguments["ClientRequestToken"] = Named(token)
+        self.ask(rule, outcomes, "transact_write_items", region, arguments=arguments)
+
+    def get_together(self, region: str, items: Sequence[tuple[str, str]]) -> None:
+        """Read items at one moment; they are pairs of table and key."""
+        gets = [{"Get": {"TableName": Named(table), "Key": {"pk": {"S": key}}}} for table, key in items]
+        self.ask(
+            "get_together",
+            transact_get(self.store, region, items),
+            "transact_get_items",
+            region,
+            arguments={"TransactItems": gets},
+            look="together",
+        )
 
     # -- Regions --------------------------------------------------------------------------------------
 
@@ -296,3 +354,21 @@ class Calls(Run):
         self.wait_for_table((region, target))
         self.scan((region, target))
         return True
+
+
+def _asked(action: Action) -> dict[str, Any]:
+    """An action as TransactWriteItems is given it."""
+    condition = action.condition if isinstance(action.condition, Condition) else UNCONDITIONAL
+    arguments = {"TableName": Named(action.table), **condition.arguments}
+    values, key = condition.values, {"pk": {"S": action.key}}
+    kind, number = action.kind, {"N": str(action.number)}
+    if kind == "put":
+        arguments["Item"] = {**key, "v": number}
+    else:
+        arguments["Key"] = key
+    if kind == "add":
+        arguments["UpdateExpression"] = "ADD v :amount"
+        values = {**values, ":amount": number}
+    if values:
+        arguments["ExpressionAttributeValues"] = values
+    return {_ACTIONS[kind]: arguments}

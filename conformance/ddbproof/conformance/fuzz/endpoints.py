@@ -102,6 +102,10 @@ class Endpoint:
             case Feature.PROTECTION:
                 client.update_table(TableName=name, DeletionProtectionEnabled=True)
                 client.update_table(TableName=name, DeletionProtectionEnabled=False)
+            case Feature.TRANSACTIONS:
+                item = {"TableName": name, "Key": {"pk": {"S": "probe"}}}
+                client.transact_write_items(TransactItems=[{"Delete": item}])
+                client.transact_get_items(TransactItems=[{"Get": item}])
             case Feature.REPLICAS:
                 for other in (one for one in self.clients if one != region):
                     update = [{"Create": {"RegionName": other}}]

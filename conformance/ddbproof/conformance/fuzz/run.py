@@ -135,8 +135,11 @@ class Run:
 def plain(answer: Answer) -> dict[str, Any]:
     """An answer of the specification in the form in which `replay` compares it."""
     if isinstance(answer, Refused):
-        return {"refused": answer.code}
+        reasons = {} if answer.reasons is None else {"reasons": list(answer.reasons)}
+        return {"refused": answer.code, **reasons}
     what = answer.what
     if isinstance(what, Window):
         return {"shown": {"days": what.days, "first": list(what.first), "last": list(what.last)}}
+    if isinstance(what, tuple):
+        return {"shown": list(what)}
     return {"shown": sorted(map(list, what)) if isinstance(what, frozenset) else what}

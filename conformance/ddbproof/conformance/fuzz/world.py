@@ -25,6 +25,7 @@ class Feature(StrEnum):
     BACKUPS = "backups"
     RECOVERY = "recovery"
     PROTECTION = "protection"
+    TRANSACTIONS = "transactions"
 
 
 @dataclass(frozen=True, slots=True)
