@@ -19,6 +19,7 @@ from fuzz_faults import FAULTS, planted
 
 from ddbproof.cli.app import run
 from ddbproof.cli.fuzz import in_process_worlds
+from ddbproof.conformance.fuzz.calls import Calls, Condition
 from ddbproof.conformance.fuzz.campaign import Campaign, derived_seed
 from ddbproof.conformance.fuzz.replay import (
     GoneError,
@@ -32,7 +33,9 @@ from ddbproof.conformance.fuzz.replay import (
 )
 from ddbproof.conformance.fuzz.run import Gone
 from ddbproof.conformance.fuzz.script import script
+from ddbproof.conformance.fuzz.tally import Tally
 from ddbproof.conformance.fuzz.world import Feature, World
+from ddbproof.model.store import Action
 
 Capture = pytest.CaptureFixture[str]
 RUNS_TO_FIND = 600
@@ -154,7 +157,7 @@ def played(program: Path, url: str, tmp_path: Path) -> subprocess.CompletedProce
     )
 
 
-@pytest.mark.parametrize("fault", ["drops-deletes", "transaction-half-applied", "token-never-lapses"])
+@pytest.mark.parametrize("fault", ["drops-deletes", "transaction-half-applied"])
 def test_a_program_repeats_the_violation(fault: str, tmp_path: Path) -> None:
     """On an endpoint with the fault it ends with 1 and says what is wrong; on one without it, with 0."""
     with planted(fault):
@@ -171,6 +174,30 @@ def test_a_program_repeats_the_violation(fault: str, tmp_path: Path) -> None:
         # An endpoint may take another lawful course than the one that was recorded.
         assert right.returncode in (0, 4), right
     assert played(program, "http://127.0.0.1:9", tmp_path).returncode == 3
+
+
+def test_a_program_knows_every_step_of_a_run_with_transactions(tmp_path: Path) -> None:
+    """TX-04: it repeats client tokens of its own, moves time past them, and what is not allowed ends it with 1."""
+    place, request = ("us-east-1", "one"), (Action("add", "one", "a", 1, Condition("absent")),)
+    twice = (*request, *request)
+    with in_process_worlds(frozenset())() as world:
+        calls = Calls(world, Tally())
+        calls.create_table(place)
+        for actions in (request, request, twice):
+            calls.transact("transact", place[0], actions, "token-1")
+        calls.get_together(place[0], [("one", "a"), ("one", "b")])
+        calls.set_recovery(place, 35)
+        calls.advance(602)
+        calls.transact("transact", place[0], request, "token-1")
+        calls.delete_table(place, "system-1")
+    program = tmp_path / "fuzz.py"
+    program.write_text(script(calls.steps, origin="a test"))
+    with served(tmp_path) as url:
+        right = played(program, url, tmp_path)
+        assert (right.returncode, "not reproduced" in right.stdout) == (0, True), right
+    with served(tmp_path, "token-never-lapses") as url:
+        wrong = played(program, url, tmp_path)
+        assert (wrong.returncode, "[ConditionalCheckFailed]" in wrong.stdout) == (1, True), wrong
 
 
 def test_the_token_of_an_endpoint_of_this_machine_is_shown_to_no_other(

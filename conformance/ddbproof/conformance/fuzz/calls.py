@@ -138,8 +138,8 @@ class Calls(Run):
         self.wait_for_table(place)
         if table is None or table.recovery is None:
             return False
-        arguments["BackupType"] = "SYSTEM"
         one = (Outcome(Shown(1), self.store),)
+        arguments = {**arguments, "BackupType": "SYSTEM"}  # the step before keeps its own
         self._wait(one, "find_backup", place[0], arguments=arguments, look="backups", label=label)
         return True
 
