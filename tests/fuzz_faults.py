@@ -16,12 +16,15 @@ from unittest.mock import patch
 from ddbproof.model.kernel import transactions
 from ddbproof.model.kernel.refusal import NotAllowed
 from ddbproof.model.kernel.versions import Version
+from ddbproof.reference_impl.api import restores
 from ddbproof.reference_impl.api import transactions as api
 from ddbproof.reference_impl.cluster.coordinator import Coordinator
+from ddbproof.reference_impl.cluster.global_index import GlobalIndex
 from ddbproof.reference_impl.cluster.ledger import Named, token_key
 from ddbproof.reference_impl.cluster.table_store import PartitionedTable
 from ddbproof.reference_impl.storage.history import History
 from ddbproof.reference_impl.storage.items import Fold, Image
+from ddbproof.reference_impl.storage.log import Entry
 
 
 def _restore_off_by_one_second() -> Any:
@@ -160,6 +163,35 @@ def _two_moments() -> Any:
     return stack
 
 
+# -- indexes ----------------------------------------------------------------------------------------------
+
+
+def _index_keeps_the_deleted() -> Any:
+    """An item's entry stays in an index when the item is deleted."""
+    right = GlobalIndex.note
+
+    def wrong(self: GlobalIndex, change: Entry, old: Image | None) -> None:
+        if change.item is not None:
+            right(self, change, old)
+
+    return patch.object(GlobalIndex, "note", wrong)
+
+
+def _index_copies_entries() -> Any:
+    """An entry whose key changes is put in its new place, and stays in the old one."""
+    right = GlobalIndex._tell
+
+    def wrong(self: GlobalIndex, key: bytes, version: Version, gone: Any, entry: Any, **options: Any) -> None:
+        right(self, key, version, gone if entry is None else None, entry, **options)
+
+    return patch.object(GlobalIndex, "_tell", wrong)
+
+
+def _restore_loses_indexes() -> Any:
+    """A table is restored without its indexes."""
+    return patch.object(restores, "restored_indexes", lambda *_: ())
+
+
 FAULTS: dict[str, Callable[[], Any]] = {
     "restore-off-by-one-second": _restore_off_by_one_second,
     "tombstone-ignored": _tombstone_ignored,
@@ -172,6 +204,9 @@ FAULTS: dict[str, Callable[[], Any]] = {
     "token-never-lapses": _token_never_lapses,
     "token-stands-for-any-request": _token_stands_for_any_request,
     "two-moments": _two_moments,
+    "index-keeps-the-deleted": _index_keeps_the_deleted,
+    "index-copies-entries": _index_copies_entries,
+    "restore-loses-indexes": _restore_loses_indexes,
 }
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ddbproof.model.store import (
     CONTRACT,
     Action,
+    Among,
     Answer,
     Outcomes,
     Promises,
@@ -18,6 +19,7 @@ from ddbproof.model.store import (
     Shown,
     Store,
     Window,
+    query_index,
     tells_all,
     transact_get,
     transact_write,
@@ -424,3 +426,79 @@ def test_a_backup_may_hold_a_part_of_a_recent_transaction() -> None:
     for waited, count in ((0, 4), (70_000, 1)):
         backed_up = only(store.advance(waited).create_backup(HOME, "t", "b"))
         assert len(answers(only(backed_up.restore_backup("b", HOME, "r")).scan(HOME, "r"))) == count
+
+
+# -- indexes ----------------------------------------------------------------------------------------------
+
+
+def indexed(promises: Promises = EXACT) -> Store:
+    return only(Store(0, promises).create_table(HOME, "t", indexed=True))
+
+
+def among(*numbers: int) -> Among:
+    return Among(frozenset(("k", number) for number in numbers))
+
+
+def entry(*numbers: int) -> Shown:
+    return Shown(frozenset(("k", number) for number in numbers))
+
+
+@given(writes, writes)
+def test_an_index_holds_what_the_table_holds_once_all_has_settled(
+    before: list[tuple[str, int | None, int]], after: list[tuple[str, int | None, int]]
+) -> None:
+    """IX-01, IX-02: and never what no item was since."""
+    store = indexed()
+    for key, value, _ in before:
+        store = written(store, key, value)
+    store = store.settle()
+    there = held(store, "t")
+    for key in "ab":
+        expected = frozenset(one for one in there if one[0] == key)
+        assert answers(query_index(store, HOME, "t", key)) == [Shown(expected)]
+    for key, value, _ in after:
+        store = written(store, key, value)
+    been = there | {(key, value) for key, value, _ in after if value is not None}
+    for key in "ab":
+        (answer,) = answers(query_index(store, HOME, "t", key))
+        since = {one for one in been if one[0] == key}
+        assert answer in (Among(frozenset(since)), Shown(frozenset(since)))
+
+
+def test_an_index_may_show_any_state_since_all_had_settled() -> None:
+    """IX-01: what came before is no more to be seen, nor is what came and went."""
+    store = written(indexed(), "k", 1)
+    assert answers(query_index(store, HOME, "t", "k")) == [among(1)]
+    store = written(written(store, "k", 2).settle(), "k", 3)
+    assert answers(query_index(store, HOME, "t", "k")) == [among(2, 3)]
+    store = written(store, "k", None)
+    assert answers(query_index(store, HOME, "t", "k")) == [among(2, 3)]
+    assert answers(query_index(store.settle(), HOME, "t", "k")) == [entry()]
+
+
+def test_an_index_goes_along_with_its_table() -> None:
+    """BK-07, ME-08: to other Regions and into restored tables, which have it filled once all has settled."""
+    store = written(indexed(), "k", 1)
+    store = only(only(store.add_replica(HOME, "t", ABROAD)).create_backup(HOME, "t", "b"))
+    store = store.delete_table(HOME, "t", "none")[0].after
+    store = only(store.restore_backup("b", HOME, "r"))
+    assert answers(query_index(store, HOME, "r", "k")) == [among(1)]
+    store = store.settle()
+    assert answers(query_index(store, HOME, "r", "k")) == [entry(1)]
+    assert answers(query_index(store, ABROAD, "t", "k")) == [entry(1)]
+
+
+def test_a_tie_that_an_index_has_shown_is_decided() -> None:
+    """ME-02: its table shows the same."""
+    store = only(indexed(CONTRACT).add_replica(HOME, "t", ABROAD))
+    store = store.put_item(HOME, "t", "k", 1)[0].after
+    store = store.put_item(ABROAD, "t", "k", 2)[0].after.settle()
+    shown = query_index(store, HOME, "t", "k")
+    assert answers(shown) == [entry(1), entry(2)]
+    assert answers(shown[0].after.get_item(ABROAD, "t", "k")) == [Shown(1)]
+
+
+def test_an_index_that_is_not_there_shows_nothing() -> None:
+    """Nor one of a table that is not there."""
+    assert answers(query_index(new_store(), HOME, "t", "k")) == [Refused("ValidationException")]
+    assert answers(query_index(new_store(), HOME, "none", "k")) == [Refused("ResourceNotFoundException")]

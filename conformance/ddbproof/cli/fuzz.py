@@ -83,8 +83,8 @@ def fuzz(
     target
         A target to launch: reference, moto, ... See `ddbproof targets`.
     without
-        Leave this out: replicas, backups, recovery, protection or transactions; may be repeated. What an
-        endpoint refuses is left out by itself.
+        Leave this out: replicas, backups, recovery, protection, transactions or indexes; may be repeated. What
+        an endpoint refuses is left out by itself.
     script
         Where to write the program that repeats a violation; otherwise fuzz-SEED.py here.
     examples

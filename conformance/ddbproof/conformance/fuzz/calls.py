@@ -19,6 +19,7 @@ from ddbproof.model.store import (
     Refused,
     Shown,
     Value,
+    query_index,
     tells_all,
     transact_get,
     transact_write,
@@ -62,6 +63,22 @@ class Condition:
                 return True
 
 
+PLAIN: dict[str, Any] = {
+    "BillingMode": "PAY_PER_REQUEST",
+    "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+}
+INDEXED: dict[str, Any] = {
+    **PLAIN,
+    "AttributeDefinitions": [*PLAIN["AttributeDefinitions"], {"AttributeName": "v", "AttributeType": "N"}],
+    "GlobalSecondaryIndexes": [
+        {
+            "IndexName": "by-number",
+            "KeySchema": [*PLAIN["KeySchema"], {"AttributeName": "v", "KeyType": "RANGE"}],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        }
+    ],
+}
 UNCONDITIONAL = Condition()
 
 
@@ -92,19 +109,14 @@ class Calls(Run):
 
     # -- tables ---------------------------------------------------------------------------------------
 
-    def create_table(self, place: Place) -> None:
-        """A new table."""
+    def create_table(self, place: Place, *, indexed: bool = False) -> None:
+        """A new table, perhaps with an index."""
         answer = self.ask(
             "create_table",
-            self.store.create_table(*place),
+            self.store.create_table(*place, indexed=indexed),
             "create_table",
             place[0],
-            arguments={
-                "TableName": Named(place[1]),
-                "BillingMode": "PAY_PER_REQUEST",
-                "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
-                "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-            },
+            arguments={"TableName": Named(place[1]), **(INDEXED if indexed else PLAIN)},
         )
         if isinstance(answer, Shown):
             self.wait_for_table(place)
@@ -194,6 +206,23 @@ class Calls(Run):
         """Read a whole table, strongly consistently."""
         arguments = {"TableName": Named(place[1]), "ConsistentRead": True}
         self.ask("scan", self.store.scan(*place), "scan", place[0], arguments=arguments, look="items")
+
+    def query_index(self, place: Place, key: str) -> None:
+        """Read an item's entry in the index, again for a while until it is there where time cannot be moved."""
+        self.ask(
+            "query_index",
+            query_index(self.store, *place, key),
+            "query",
+            place[0],
+            arguments={
+                "TableName": Named(place[1]),
+                "IndexName": "by-number",
+                "KeyConditionExpression": "pk = :key",
+                "ExpressionAttributeValues": {":key": {"S": key}},
+            },
+            look="items",
+            waits=True,
+        )
 
     # -- transactions ---------------------------------------------------------------------------------
 

@@ -46,7 +46,7 @@ USES = ("put", "scan", "delete_table", "back_up", "set_recovery", "restore_to")
 @evidence(EvidenceKind.STATE_MACHINE, "GT-14", "GT-17", "GT-21", "RS-01", "RS-09", "RS-10", "RS-11", "PI-05")
 @evidence(EvidenceKind.STATE_MACHINE, "PI-08", "PI-09", "PI-10", "PI-11", "PI-12", "PI-13", "PI-14", "PI-15")
 @evidence(EvidenceKind.STATE_MACHINE, "PI-20", "PI-21", "PI-22", "TX-02", "TX-04", "TX-05", "TX-07", "TX-08")
-@evidence(EvidenceKind.STATE_MACHINE, "TX-09", "TX-11", "ME-15")
+@evidence(EvidenceKind.STATE_MACHINE, "TX-09", "TX-11", "ME-15", "IX-01", "IX-02", "BK-07")
 class StoreMachine(RuleBasedStateMachine):
     """Drives an endpoint and the specification side by side. `machine` makes a class of it for some worlds."""
 
@@ -55,9 +55,9 @@ class StoreMachine(RuleBasedStateMachine):
 
     # -- the beginning and the end --------------------------------------------------------------------
 
-    @initialize(replicated=st.booleans(), recoverable=st.booleans())
-    def begin(self, replicated: bool, recoverable: bool) -> None:
-        """An empty world with one table, perhaps in two Regions, perhaps with recovery on."""
+    @initialize(replicated=st.booleans(), recoverable=st.booleans(), indexed=st.booleans())
+    def begin(self, replicated: bool, recoverable: bool, indexed: bool) -> None:
+        """An empty world with one table, perhaps in two Regions, perhaps with recovery on, perhaps with an index."""
         self.stack = ExitStack()
         self.calls = Calls(self.stack.enter_context(self.worlds()), self.tally)
         self.tally.runs += 1
@@ -66,7 +66,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.transactions: dict[str, tuple[str, tuple[Action, ...]]] = {}
         self.regions = self.calls.world.regions
         first = (self.regions[0], NAMES[0])
-        self.calls.create_table(first)
+        self.calls.create_table(first, indexed=indexed and self._has(Feature.INDEXES))
         if recoverable and self._has(Feature.RECOVERY):
             self.calls.set_recovery(first, 35)
         if replicated and self._has(Feature.REPLICAS) and len(self.regions) > 1:
@@ -132,7 +132,8 @@ class StoreMachine(RuleBasedStateMachine):
         if kind == "create" or not places:
             everywhere = [(region, name) for name in NAMES for region in self.regions]
             full = len(places) >= MOST_TABLES
-            self.calls.create_table(data.draw(st.sampled_from(places if full else everywhere)))
+            place = data.draw(st.sampled_from(places if full else everywhere))
+            self.calls.create_table(place, indexed=self._has(Feature.INDEXES) and data.draw(st.booleans()))
         elif kind == "protect":
             if not self._has(Feature.PROTECTION):
                 return
@@ -206,6 +207,18 @@ class StoreMachine(RuleBasedStateMachine):
             self.calls.scan(place)
         else:
             self.calls.get(place, key)
+
+    @precondition(lambda self: self._indexed())
+    @rule(data=st.data(), key=st.sampled_from(KEYS), patient=st.booleans())
+    def read_index(self, data: st.DataObject, key: str, patient: bool) -> None:
+        """Look for an item in an index, perhaps once everything has arrived."""
+        place = data.draw(st.sampled_from(self._indexed()))
+        if patient:
+            self.calls.settle()
+        self.calls.query_index(place, key)
+
+    def _indexed(self) -> list[Place]:
+        return [place for place in self._places() if self.store.tables[place].indexed]
 
     def _condition(
         self, data: st.DataObject, place: Place, key: str, kinds: Sequence[str] = CONDITIONS

@@ -6,7 +6,7 @@ holds a placeholder, because names, ARNs and the time are different in every run
 
 An answer is `{"shown": value}` or `{"refused": code}`; so are the answers that are allowed, where the code None
 stands for any. A transaction that is cancelled has `reasons` beside its code, a code for each action; what is allowed
-without them is allowed with any.
+without them is allowed with any. `{"among": list}` allows any part of the list.
 """
 
 from __future__ import annotations
@@ -144,6 +144,9 @@ def fits(seen: Mapping[str, Any], allowed: Mapping[str, Any]) -> bool:
     if "refused" in seen and "refused" in allowed:
         told = "reasons" not in allowed or allowed["reasons"] == seen.get("reasons")
         return told and allowed["refused"] in (None, seen["refused"])
+    if "among" in allowed:
+        shown = seen.get("shown")
+        return isinstance(shown, list) and len(shown) == sum(one in shown for one in allowed["among"])
     if "shown" not in seen or "shown" not in allowed:
         return False
     value, wanted = seen["shown"], allowed["shown"]
@@ -289,6 +292,8 @@ def told_answer(answer: Mapping[str, Any], look: str = "nothing") -> str:
     if "refused" in answer:
         told = f"refused with {answer['refused'] or 'any code'}"
         return f"{told} [{', '.join(map(str, answer['reasons']))}]" if "reasons" in answer else told
+    if "among" in answer:
+        return f"any of {json.dumps(answer['among'])}"
     if "disagreed" in answer:
         return "; ".join(f"{region}: {told_answer(one, look)}" for region, one in answer["disagreed"].items())
     if "unreadable" in answer:

@@ -1,7 +1,7 @@
 """What the runs have reached: rules taken and refused, and distinct states of the specification.
 
 A state is counted by what matters to the rules and not by its numbers, names or instants: how many Regions a
-table has, whether there is an item under each key and how many values it may have, what is on its way, the state
+table has, whether it has an index, whether there is an item under each key and how many values it may have, what is on its way, the state
 of its recovery, how many backups there are, and what client tokens stand for. A campaign that reaches no new states any more has seen what its
 rules can show.
 """
@@ -81,6 +81,7 @@ def _table_shape(store: Store, region: str, name: str) -> tuple[Hashable, ...]:
     return (
         len(regions),
         table.protected,
+        table.indexed,
         recovery,
         min(under_way, _MANY),
         *(_key_shape(store, region, name, key) for key in sorted({one.key for one in history.changes})),

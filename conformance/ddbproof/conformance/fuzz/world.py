@@ -26,6 +26,7 @@ class Feature(StrEnum):
     RECOVERY = "recovery"
     PROTECTION = "protection"
     TRANSACTIONS = "transactions"
+    INDEXES = "indexes"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,18 +14,20 @@ the store of that outcome; so a tie that one Region has shown decided has to be 
     history.py       the changes of a table: which of them win, and who can see them
     operations.py    the store: tables, items, backups, recovery, time
     transactions.py  writes and reads of many items
+    indexes.py       a global secondary index
 
 Time stands still but for `advance`. Replication is under way until `settle` says that everything has arrived
 everywhere. Settings (a table made, restored, protected, removed) take effect at once: whoever drives a real
 endpoint waits until it says so too.
 
-An item is one whole number under a string key. Left out: sort keys, indexes, capacity, streams,
+An item is one whole number under a string key. Left out: sort keys, local indexes, capacity, streams,
 strong mode, most of expressions, states such as CREATING, restores into other Regions.
 """
 
 from ddbproof.model.store.answers import (
     CONTRACT,
     DONE,
+    Among,
     Answer,
     Promises,
     Refused,
@@ -33,6 +35,7 @@ from ddbproof.model.store.answers import (
     Value,
     Window,
 )
+from ddbproof.model.store.indexes import query_index
 from ddbproof.model.store.operations import Outcome, Outcomes, Store
 from ddbproof.model.store.transactions import Action, tells_all, transact_get, transact_write
 
@@ -40,6 +43,7 @@ __all__ = [
     "CONTRACT",
     "DONE",
     "Action",
+    "Among",
     "Answer",
     "Outcome",
     "Outcomes",
@@ -49,6 +53,7 @@ __all__ = [
     "Store",
     "Value",
     "Window",
+    "query_index",
     "tells_all",
     "transact_get",
     "transact_write",

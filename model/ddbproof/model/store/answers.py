@@ -38,7 +38,14 @@ class Window:
     last: tuple[int, int]
 
 
-Answer = Refused | Shown
+@dataclass(frozen=True, slots=True)
+class Among:
+    """A success that shows some of these pairs of (key, number), or all, or none."""
+
+    pairs: frozenset[tuple[str, int]]
+
+
+Answer = Refused | Shown | Among
 DONE = Shown()
 
 

@@ -25,6 +25,9 @@ class Moment:
     at: int
 
 
+NEVER = Moment(-1, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """`key` was set to `value` (None: deleted) in `region`. Since `everywhere` all Regions surely have it.
@@ -106,6 +109,16 @@ def seen_live(region: str) -> Sight:
 
     def sight(change: Change) -> bool | None:
         return True if change.known_in(region) is not None else None
+
+    return sight
+
+
+def seen_by_index(region: str, settled: Moment) -> Sight:
+    """What an index of a Region's table has: what was there when all had `settled`, perhaps what has come since (IX-01)."""
+
+    def sight(change: Change) -> bool | None:
+        known = change.known_in(region)
+        return True if known is not None and known.number <= settled.number else None
 
     return sight
 

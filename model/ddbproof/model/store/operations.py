@@ -22,6 +22,7 @@ from ddbproof.model.store.answers import (
     Window,
 )
 from ddbproof.model.store.history import (
+    NEVER,
     Change,
     History,
     Moment,
@@ -53,13 +54,15 @@ class Recovery:
 class Table:
     """A table in one Region. Tables with one history are replicas of each other.
 
-    As the source of a new replica it may refuse to be deleted up to `kept_until` (GT-15).
+    As the source of a new replica it may refuse to be deleted up to `kept_until` (GT-15). It has an index if it is
+    `indexed`, and so has what is made of it: replicas, restored tables.
     """
 
     history: int
     protected: bool = False
     recovery: Recovery | None = None
     kept_until: int = -1
+    indexed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Backup:
     region: str
     taken: Moment
     expires: int | None = None
+    indexed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,8 @@ Outcomes = tuple[Outcome, ...]
 class Store:
     """Everything there is. Tables are found by (Region, name), backups by a label that the caller gave them.
 
-    What client tokens stand for is found by (Region, token); transactions are in a module of their own.
+    What client tokens stand for is found by (Region, token). Transactions and indexes are in modules of their own.
+    Nothing is on its way that was made before the moment `settled`.
 
     No operation raises: what cannot be done is refused.
     """
@@ -99,6 +104,7 @@ class Store:
     backups: Mapping[str, Backup] = field(default_factory=dict)
     tokens: Mapping[tuple[str, str], Token] = field(default_factory=dict)
     moments: int = 0
+    settled: Moment = NEVER
 
     # -- time -----------------------------------------------------------------------------------------
 
@@ -107,18 +113,18 @@ class Store:
         return replace(self, now=self.now + milliseconds)
 
     def settle(self) -> Store:
-        """Everything that was on its way between Regions has arrived."""
+        """Everything that was on its way, between Regions and to indexes, has arrived."""
         store, moment = self._moment()
         settled = {number: history.settled(moment) for number, history in self.histories.items()}
-        return replace(store, histories=settled)
+        return replace(store, histories=settled, settled=moment)
 
     # -- tables ---------------------------------------------------------------------------------------
 
-    def create_table(self, region: str, name: str) -> Outcomes:
-        """A new, empty table; a name is taken once in a Region (CTL-06)."""
+    def create_table(self, region: str, name: str, *, indexed: bool = False) -> Outcomes:
+        """A new, empty table, perhaps with an index; a name is taken once in a Region (CTL-06)."""
         if (region, name) in self.tables:
             return self._refused("ResourceInUseException")
-        return _done(self._with_new_table(region, name, {}))
+        return _done(self._with_new_table(region, name, {}, indexed=indexed))
 
     def describe_table(self, region: str, name: str) -> Outcomes:
         """Whether it exists: then it is ACTIVE."""
@@ -161,7 +167,7 @@ class Store:
         for there in self.regions(region, name):
             source = replace(self.tables[there, name], kept_until=self.now + DAY)
             store = store._with_table(there, name, source)
-        return _done(store._with_table(newcomer, name, Table(table.history)))
+        return _done(store._with_table(newcomer, name, Table(table.history, indexed=table.indexed)))
 
     def remove_replica(self, region: str, name: str, leaver: str) -> Outcomes:
         """The replica in another Region is gone with its data (GT-17). The table has to be settled.
@@ -279,7 +285,7 @@ class Store:
         if (region, target) in self.tables:
             return self._of_backup(label, self._refused_target(region, target))
         sight = seen_by_backup(backup.region, backup.taken, self.promises)
-        return self._of_backup(label, _done(self._restored(region, target, backup.history, sight)))
+        return self._of_backup(label, _done(self._restored(region, target, backup, sight)))
 
     # -- point-in-time recovery -----------------------------------------------------------------------
 
@@ -346,7 +352,7 @@ class Store:
             return outcomes + self._refused_target(region, target)
         if not outside:
             sight = seen_by_restore(region, *asked, first, self.promises)
-            outcomes += _done(self._restored(region, target, table.history, sight))
+            outcomes += _done(self._restored(region, target, table, sight))
         return outcomes
 
     # -- how it is done -------------------------------------------------------------------------------
@@ -369,10 +375,12 @@ class Store:
 
     def _with_backup(self, region: str, table: Table, label: str, expires: int | None) -> Store:
         store, moment = self._moment()
-        backup = Backup(table.history, region, moment, expires)
+        backup = Backup(table.history, region, moment, expires, table.indexed)
         return replace(store, backups={**self.backups, label: backup})
 
-    def _with_new_table(self, region: str, name: str, contents: Mapping[str, list[Value]]) -> Store:
+    def _with_new_table(
+        self, region: str, name: str, contents: Mapping[str, list[Value]], *, indexed: bool
+    ) -> Store:
         """A table that holds, under each key, one of the given values: they are rivals, made at one instant."""
         store, changes = self, []
         for key, values in contents.items():
@@ -382,16 +390,16 @@ class Store:
         store, moment = store._moment()
         number = len(self.histories)
         history = History(tuple(changes)).settled(moment)
-        return store._with_history(number, history)._with_table(region, name, Table(number))
+        return store._with_history(number, history)._with_table(region, name, Table(number, indexed=indexed))
 
-    def _restored(self, region: str, target: str, number: int, sight: Sight) -> Store:
-        """With a new table of what `sight` shows of a history."""
-        history = self.histories[number]
+    def _restored(self, region: str, target: str, source: Table | Backup, sight: Sight) -> Store:
+        """With a new table of what `sight` shows of a source, and with its index (RS-04)."""
+        history = self.histories[source.history]
         contents = {
             key: _values_of(history.candidates(key, sight, self.promises.clock_error))
             for key in history.keys()  # noqa: SIM118 (a history is no dictionary)
         }
-        return self._with_new_table(region, target, contents)
+        return self._with_new_table(region, target, contents, indexed=source.indexed)
 
     def _write(
         self,
