@@ -338,8 +338,16 @@ class Calls(Run):
         if isinstance(answer, Refused):
             return False
         self.wait_for_table((region, target))
-        self.scan((region, target))
+        self._look_into((region, target))
         return True
+
+    def _look_into(self, restored: Place) -> None:
+        """What is in a restored table, and that its index is there."""
+        self.scan(restored)
+        table = self.store.tables[restored]
+        if table.indexed:
+            for key in self.store.histories[table.history].keys()[:1]:
+                self.query_index(restored, key)
 
     # -- point-in-time recovery -----------------------------------------------------------------------
 
@@ -381,7 +389,7 @@ class Calls(Run):
         if isinstance(answer, Refused):
             return False
         self.wait_for_table((region, target))
-        self.scan((region, target))
+        self._look_into((region, target))
         return True
 
 
