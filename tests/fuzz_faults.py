@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 from unittest.mock import patch
+from weakref import WeakKeyDictionary
 
 from ddbproof.model.kernel import transactions
 from ddbproof.model.kernel.refusal import NotAllowed
@@ -91,13 +92,11 @@ def _drops_deletes() -> Any:
 def _transaction_half_applied() -> Any:
     """The first item of a transaction changes, the others do not."""
     right = Coordinator._tell
-    told: set[int] = set()
+    told: WeakKeyDictionary[Coordinator, dict[int, Named]] = WeakKeyDictionary()
 
     def wrong(self: Coordinator, named: Named, number: int, record: transactions.Record) -> None:
-        if number in told:
-            record = transactions.NO_RECORD
-        told.add(number)
-        right(self, named, number, record)
+        first = told.setdefault(self, {}).setdefault(number, named)
+        right(self, named, number, record if named == first else transactions.NO_RECORD)
 
     return patch.object(Coordinator, "_tell", wrong)
 

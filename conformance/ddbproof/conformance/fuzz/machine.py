@@ -34,7 +34,7 @@ WRITES: tuple[Kind, ...] = ("put", "put", "add", "delete")
 ACTIONS: tuple[Kind, ...] = (*WRITES, "check")
 CONDITIONS = ("", "", "", "", "absent", "equal")
 CHECKS = ("absent", "present", "equal")
-MOST_ACTIONS = 4
+SIZES = (2, 1, 2, 3, 4)
 # What a transaction names besides its items: nothing, one of them a second time, one of a table that is not there.
 BESIDE = ("",) * 8 + ("twice", "missing")
 INSTANTS = ("change", "change", "change", "end", "latest")
@@ -279,8 +279,8 @@ class StoreMachine(RuleBasedStateMachine):
         missing = [name for name in NAMES if name not in names]
         chosen: list[Place] = []
         if everything:
-            most = min(MOST_ACTIONS, len(everything))
-            some = st.lists(st.sampled_from(everything), min_size=1, max_size=most, unique=True)
+            size = min(data.draw(st.sampled_from(SIZES)), len(everything))
+            some = st.lists(st.sampled_from(everything), min_size=size, max_size=size, unique=True)
             chosen = data.draw(some)
         beside = data.draw(st.sampled_from(BESIDE))
         if not chosen or (beside == "missing" and missing):
