@@ -35,6 +35,8 @@ ACTIONS: tuple[Kind, ...] = (*WRITES, "check")
 CONDITIONS = ("", "", "", "", "absent", "equal")
 CHECKS = ("absent", "present", "equal")
 SIZES = (2, 1, 2, 3, 4)
+# How far before or after the end of a token's time a transaction is sent again: a clock that runs may run on meanwhile.
+MARGIN_MILLISECONDS = 5_000
 # What a transaction names besides its items: nothing, one of them a second time, one of a table that is not there.
 BESIDE = ("",) * 8 + ("twice", "missing")
 INSTANTS = ("change", "change", "change", "end", "latest")
@@ -256,7 +258,7 @@ class StoreMachine(RuleBasedStateMachine):
         region, actions = self.transactions[token]
         if when != "now" and self._time_moves():
             ends = self.store.tokens[region, token].ended + TOKEN_MILLISECONDS - self.store.now
-            wait = ends + (2_000 if when == "late" else -2_000)
+            wait = ends + (MARGIN_MILLISECONDS if when == "late" else -MARGIN_MILLISECONDS)
             if wait > 0:
                 self.calls.advance(wait / 1_000)
         self._transact(data, "repeat_transaction", region, actions, token)
