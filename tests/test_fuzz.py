@@ -19,11 +19,23 @@ from fuzz_faults import FAULTS, planted
 
 from ddbproof.cli.app import run
 from ddbproof.cli.fuzz import in_process_worlds
+from ddbproof.conformance.fuzz.calls import Calls, Condition
 from ddbproof.conformance.fuzz.campaign import Campaign, derived_seed
-from ddbproof.conformance.fuzz.replay import GoneError, Player, Step, control_token, fits
+from ddbproof.conformance.fuzz.replay import (
+    GoneError,
+    Named,
+    Player,
+    Step,
+    control_token,
+    fits,
+    told,
+    told_answer,
+)
 from ddbproof.conformance.fuzz.run import Gone
 from ddbproof.conformance.fuzz.script import script
+from ddbproof.conformance.fuzz.tally import Tally
 from ddbproof.conformance.fuzz.world import Feature, World
+from ddbproof.model.store import Action
 
 Capture = pytest.CaptureFixture[str]
 RUNS_TO_FIND = 600
@@ -39,26 +51,29 @@ def campaign(runs: int, seed: int = 1, *, features: frozenset[Feature] = frozens
 
 def test_the_reference_endpoint_does_what_the_specification_says() -> None:
     """And the runs reach what they are meant to: every rule is taken, and refusals are met on purpose."""
-    made = campaign(60)
+    made = campaign(120)
     assert made.violation is None
     tally = made.tally
-    assert tally.runs >= 60
+    assert tally.runs >= 120
     assert len(tally.states) > 100
     reached = {"put", "add", "delete", "get", "scan", "create_table", "delete_table", "protect", "restore_to"}
     reached |= {"add_replica", "regions_agree", "cut_off", "heal", "advance", "back_up", "restore_backup"}
     reached |= {"set_recovery", "describe_recovery", "describe_backup", "delete_backup"}
+    reached |= {"transact", "repeat_transaction", "get_together", "query_index"}
     assert reached - set(tally.rules) == set()
     assert {code for _, code in tally.refusals} >= {
         "ConditionalCheckFailedException",
+        "IdempotentParameterMismatchException",
         "InvalidRestoreTimeException",
         "ResourceNotFoundException",
+        "TransactionCanceledException",
         "ValidationException",
     }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(fault: str) -> None:
-    """PI-11, ME-18, ME-02, BK-01, ME-11: by an answer that the specification does not allow."""
+    """PI-11, ME-18, ME-02, BK-01, ME-11, TX-02, TX-04, TX-07, IX-02, BK-07: by an answer that the specification does not allow."""
     with planted(fault):
         made = campaign(RUNS_TO_FIND)
     assert made.violation is not None
@@ -80,6 +95,41 @@ def test_what_an_endpoint_lacks_is_not_tried() -> None:
     rules = campaign(10, features=frozenset({Feature.BACKUPS})).tally.rules
     assert {"back_up", "restore_backup"} <= set(rules)
     assert not {"add_replica", "set_recovery", "restore_to", "protect", "cut_off"} & set(rules)
+    assert not {"transact", "repeat_transaction", "get_together", "query_index"} & set(rules)
+
+
+def test_reasons_of_a_cancelled_transaction_are_compared_where_they_are_known() -> None:
+    """TX-05: what is allowed without reasons is allowed with any."""
+    code = "TransactionCanceledException"
+    seen = {"refused": code, "reasons": ["None", "ConditionalCheckFailed"]}
+    assert fits(seen, seen)
+    assert fits(seen, {"refused": code})
+    assert fits(seen, {"refused": None})
+    assert not fits(seen, {"refused": code, "reasons": ["ConditionalCheckFailed", "None"]})
+    assert not fits({"refused": code}, seen)
+    assert told_answer(seen) == f"refused with {code} [None, ConditionalCheckFailed]"
+
+
+def test_of_an_index_that_follows_any_part_is_allowed() -> None:
+    """IX-01: each entry once, and none that is not named."""
+    allowed = {"among": [["a", 1], ["a", 2]]}
+    for part in ([], [["a", 2]], [["a", 1], ["a", 2]]):
+        assert fits({"shown": part}, allowed)
+    for wrong in ([["a", 3]], [["a", 1], ["a", 1]], [["a", 1], ["a", 3]], None):
+        assert not fits({"shown": wrong}, allowed)
+    assert not fits({"refused": "ValidationException"}, allowed)
+    assert told_answer(allowed) == 'any of [["a", 1], ["a", 2]]'
+
+
+def test_a_transaction_is_told_with_the_names_of_its_tables() -> None:
+    """In one line, as every step is."""
+    put = {"Put": {"TableName": Named("one"), "Item": {"pk": {"S": "a"}, "v": {"N": "1"}}}}
+    arguments = {"TransactItems": [put], "ClientRequestToken": Named("token-1")}
+    line = told(Step("transact_write_items", "us-east-1", arguments))
+    assert line == (
+        'transact_write_items in us-east-1: TransactItems=[{"Put": {"TableName": "one", '
+        '"Item": {"pk": {"S": "a"}, "v": {"N": "1"}}}}], ClientRequestToken=\'token-1\''
+    )
 
 
 # -- programs that repeat a violation ---------------------------------------------------------------------
@@ -118,9 +168,9 @@ def played(program: Path, url: str, tmp_path: Path) -> subprocess.CompletedProce
     )
 
 
-def test_a_program_repeats_the_violation(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fault", ["drops-deletes", "transaction-half-applied"])
+def test_a_program_repeats_the_violation(fault: str, tmp_path: Path) -> None:
     """On an endpoint with the fault it ends with 1 and says what is wrong; on one without it, with 0."""
-    fault = "drops-deletes"
     with planted(fault):
         made = campaign(RUNS_TO_FIND)
     assert made.violation is not None
@@ -135,6 +185,30 @@ def test_a_program_repeats_the_violation(tmp_path: Path) -> None:
         # An endpoint may take another lawful course than the one that was recorded.
         assert right.returncode in (0, 4), right
     assert played(program, "http://127.0.0.1:9", tmp_path).returncode == 3
+
+
+def test_a_program_knows_every_step_of_a_run_with_transactions(tmp_path: Path) -> None:
+    """TX-04: it repeats client tokens of its own, moves time past them, and what is not allowed ends it with 1."""
+    place, request = ("us-east-1", "one"), (Action("add", "one", "a", 1, Condition("absent")),)
+    twice = (*request, *request)
+    with in_process_worlds(frozenset())() as world:
+        calls = Calls(world, Tally())
+        calls.create_table(place)
+        for actions in (request, request, twice):
+            calls.transact("transact", place[0], actions, "token-1")
+        calls.get_together(place[0], [("one", "a"), ("one", "b")])
+        calls.set_recovery(place, 35)
+        calls.advance(602)
+        calls.transact("transact", place[0], request, "token-1")
+        calls.delete_table(place, "system-1")
+    program = tmp_path / "fuzz.py"
+    program.write_text(script(calls.steps, origin="a test"))
+    with served(tmp_path) as url:
+        right = played(program, url, tmp_path)
+        assert (right.returncode, "not reproduced" in right.stdout) == (0, True), right
+    with served(tmp_path, "token-never-lapses") as url:
+        wrong = played(program, url, tmp_path)
+        assert (wrong.returncode, "[ConditionalCheckFailed]" in wrong.stdout) == (1, True), wrong
 
 
 def test_the_token_of_an_endpoint_of_this_machine_is_shown_to_no_other(
@@ -209,7 +283,8 @@ def test_a_violation_is_told_and_written_down(
     monkeypatch.setattr("ddbproof.conformance.fuzz.campaign.SHRINKING_SECONDS", 2.0)
     program = tmp_path / "fuzz.py"
     with planted("drops-deletes"):
-        assert run(["fuzz", "--seed", "1", "--script", str(program)]) == 1
+        few = ["--without", "transactions", "--without", "indexes"]
+        assert run(["fuzz", "--seed", "1", "--script", str(program), *few]) == 1
     told = capsys.readouterr().out
     assert "does not allow" in told
     assert "expected: no item" in told

@@ -83,8 +83,8 @@ def fuzz(
     target
         A target to launch: reference, moto, ... See `ddbproof targets`.
     without
-        Leave this out: replicas, backups, recovery or protection; may be repeated. What an endpoint refuses
-        is left out by itself.
+        Leave this out: replicas, backups, recovery, protection, transactions or indexes; may be repeated. What
+        an endpoint refuses is left out by itself.
     script
         Where to write the program that repeats a violation; otherwise fuzz-SEED.py here.
     examples
@@ -246,7 +246,9 @@ def in_process_worlds(without: frozenset[Feature]) -> Worlds:
         restore_lag_seconds=_RESTORE_LAG_SECONDS,
     )
     lag = _RESTORE_LAG_SECONDS * 1000
-    exact = Promises(clock_error=0, backup_band=0, restore_granularity=0, restore_lag=(lag, lag))
+    exact = Promises(
+        clock_error=0, backup_band=0, restore_granularity=0, transaction_propagation=0, restore_lag=(lag, lag)
+    )
     clients: dict[str, Any] = {}
 
     @contextlib.contextmanager

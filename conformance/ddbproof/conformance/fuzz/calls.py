@@ -6,35 +6,83 @@ What is waited for is waited for here: that a table is ACTIVE or gone, a backup 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ddbproof.conformance.fuzz.replay import Arn, Named, Second
 from ddbproof.conformance.fuzz.run import Run
-from ddbproof.model.store import Answer, Outcome, Outcomes, Refused, Shown, Value
+from ddbproof.model.store import (
+    Action,
+    Answer,
+    Outcome,
+    Outcomes,
+    Refused,
+    Shown,
+    Value,
+    query_index,
+    tells_all,
+    transact_get,
+    transact_write,
+)
 
 Place = tuple[str, str]
+_EXPRESSIONS = {
+    "absent": "attribute_not_exists(pk)",
+    "present": "attribute_exists(pk)",
+    "equal": "v = :wanted",
+}
 
 
+@dataclass(frozen=True, slots=True)
 class Condition:
-    """That a key holds `wanted`, None for nothing; `kind` is `absent`, `equal`, or empty for no condition."""
+    """That a key holds `wanted`; `kind` is `equal`, `absent` or `present` (nothing or anything), or empty for no condition."""
 
-    def __init__(self, kind: str = "", wanted: Value = None) -> None:
-        self.arguments: dict[str, Any] = {}
-        self.values: dict[str, Any] = {}
-        self._wanted = wanted
-        self._free = not kind
-        if kind == "absent":
-            self.arguments = {"ConditionExpression": "attribute_not_exists(pk)"}
-        elif kind == "equal":
-            self.arguments = {"ConditionExpression": "v = :wanted"}
-            self.values = {":wanted": {"N": str(wanted)}}
+    kind: str = ""
+    wanted: Value = None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The condition as an operation is given it, without its values."""
+        return {"ConditionExpression": _EXPRESSIONS[self.kind]} if self.kind else {}
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values in it."""
+        return {":wanted": {"N": str(self.wanted)}} if self.kind == "equal" else {}
 
     def __call__(self, held: Value) -> bool:
         """Whether it holds for what is there."""
-        return self._free or held == self._wanted
+        match self.kind:
+            case "absent":
+                return held is None
+            case "present":
+                return held is not None
+            case "equal":
+                return held == self.wanted
+            case _:
+                return True
 
 
+PLAIN: dict[str, Any] = {
+    "BillingMode": "PAY_PER_REQUEST",
+    "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+}
+INDEXED: dict[str, Any] = {
+    **PLAIN,
+    "AttributeDefinitions": [*PLAIN["AttributeDefinitions"], {"AttributeName": "v", "AttributeType": "N"}],
+    "GlobalSecondaryIndexes": [
+        {
+            "IndexName": "by-number",
+            "KeySchema": [*PLAIN["KeySchema"], {"AttributeName": "v", "KeyType": "RANGE"}],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        }
+    ],
+}
 UNCONDITIONAL = Condition()
+
+
+_ACTIONS = {"put": "Put", "add": "Update", "delete": "Delete", "check": "ConditionCheck"}
 
 
 class Calls(Run):
@@ -61,19 +109,14 @@ class Calls(Run):
 
     # -- tables ---------------------------------------------------------------------------------------
 
-    def create_table(self, place: Place) -> None:
-        """A new table."""
+    def create_table(self, place: Place, *, indexed: bool = False) -> None:
+        """A new table, perhaps with an index."""
         answer = self.ask(
             "create_table",
-            self.store.create_table(*place),
+            self.store.create_table(*place, indexed=indexed),
             "create_table",
             place[0],
-            arguments={
-                "TableName": Named(place[1]),
-                "BillingMode": "PAY_PER_REQUEST",
-                "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
-                "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-            },
+            arguments={"TableName": Named(place[1]), **(INDEXED if indexed else PLAIN)},
         )
         if isinstance(answer, Shown):
             self.wait_for_table(place)
@@ -107,8 +150,8 @@ class Calls(Run):
         self.wait_for_table(place)
         if table is None or table.recovery is None:
             return False
-        arguments["BackupType"] = "SYSTEM"
         one = (Outcome(Shown(1), self.store),)
+        arguments = {**arguments, "BackupType": "SYSTEM"}  # the step before keeps its own
         self._wait(one, "find_backup", place[0], arguments=arguments, look="backups", label=label)
         return True
 
@@ -163,6 +206,50 @@ class Calls(Run):
         """Read a whole table, strongly consistently."""
         arguments = {"TableName": Named(place[1]), "ConsistentRead": True}
         self.ask("scan", self.store.scan(*place), "scan", place[0], arguments=arguments, look="items")
+
+    def query_index(self, place: Place, key: str) -> None:
+        """Read an item's entry in the index, again for a while until it is there where time cannot be moved."""
+        self.ask(
+            "query_index",
+            query_index(self.store, *place, key),
+            "query",
+            place[0],
+            arguments={
+                "TableName": Named(place[1]),
+                "IndexName": "by-number",
+                "KeyConditionExpression": "pk = :key",
+                "ExpressionAttributeValues": {":key": {"S": key}},
+            },
+            look="items",
+            waits=True,
+        )
+
+    # -- transactions ---------------------------------------------------------------------------------
+
+    def transact(self, rule: str, region: str, actions: Sequence[Action], token: str = "") -> None:
+        """All actions or none, with a client token if it has a name; counted under `rule`.
+
+        Not asked for where the answer would leave open what was done.
+        """
+        outcomes = transact_write(self.store, region, actions, token)
+        if not tells_all(outcomes):
+            return
+        arguments: dict[str, Any] = {"TransactItems": [_asked(action) for action in actions]}
+        if token:
+            arguments["ClientRequestToken"] = Named(token)
+        self.ask(rule, outcomes, "transact_write_items", region, arguments=arguments)
+
+    def get_together(self, region: str, items: Sequence[tuple[str, str]]) -> None:
+        """Read items at one moment; they are pairs of table and key."""
+        gets = [{"Get": {"TableName": Named(table), "Key": {"pk": {"S": key}}}} for table, key in items]
+        self.ask(
+            "get_together",
+            transact_get(self.store, region, items),
+            "transact_get_items",
+            region,
+            arguments={"TransactItems": gets},
+            look="together",
+        )
 
     # -- Regions --------------------------------------------------------------------------------------
 
@@ -251,8 +338,16 @@ class Calls(Run):
         if isinstance(answer, Refused):
             return False
         self.wait_for_table((region, target))
-        self.scan((region, target))
+        self._look_into((region, target))
         return True
+
+    def _look_into(self, restored: Place) -> None:
+        """What is in a restored table, and that its index is there."""
+        self.scan(restored)
+        table = self.store.tables[restored]
+        if table.indexed:
+            for key in self.store.histories[table.history].keys()[:1]:
+                self.query_index(restored, key)
 
     # -- point-in-time recovery -----------------------------------------------------------------------
 
@@ -294,5 +389,23 @@ class Calls(Run):
         if isinstance(answer, Refused):
             return False
         self.wait_for_table((region, target))
-        self.scan((region, target))
+        self._look_into((region, target))
         return True
+
+
+def _asked(action: Action) -> dict[str, Any]:
+    """An action as TransactWriteItems is given it."""
+    condition = action.condition if isinstance(action.condition, Condition) else UNCONDITIONAL
+    arguments = {"TableName": Named(action.table), **condition.arguments}
+    values, key = condition.values, {"pk": {"S": action.key}}
+    kind, number = action.kind, {"N": str(action.number)}
+    if kind == "put":
+        arguments["Item"] = {**key, "v": number}
+    else:
+        arguments["Key"] = key
+    if kind == "add":
+        arguments["UpdateExpression"] = "ADD v :amount"
+        values = {**values, ":amount": number}
+    if values:
+        arguments["ExpressionAttributeValues"] = values
+    return {_ACTIONS[kind]: arguments}

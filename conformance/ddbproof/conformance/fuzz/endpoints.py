@@ -19,6 +19,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ddbproof.conformance.fuzz.calls import INDEXED, PLAIN
 from ddbproof.conformance.fuzz.replay import ControlHand
 from ddbproof.conformance.fuzz.world import Feature, World
 from ddbproof.conformance.kit.polling import until
@@ -75,12 +76,7 @@ class Endpoint:
         """What is refused of what is wanted, with the code of the refusal."""
         region, client = next(iter(self.clients.items()))
         name, refusals = f"{self.prefix}probe", {}
-        client.create_table(
-            TableName=name,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        )
+        client.create_table(TableName=name, **PLAIN)
         try:
             _wait_until_active(client, name)
             for feature in (one for one in Feature if one not in without):
@@ -102,6 +98,13 @@ class Endpoint:
             case Feature.PROTECTION:
                 client.update_table(TableName=name, DeletionProtectionEnabled=True)
                 client.update_table(TableName=name, DeletionProtectionEnabled=False)
+            case Feature.TRANSACTIONS:
+                item = {"TableName": name, "Key": {"pk": {"S": "probe"}}}
+                client.transact_write_items(TransactItems=[{"Delete": item}])
+                client.transact_get_items(TransactItems=[{"Get": item}])
+            case Feature.INDEXES:
+                client.create_table(TableName=f"{name}-indexed", **INDEXED)
+                _wait_until_active(client, f"{name}-indexed")
             case Feature.REPLICAS:
                 for other in (one for one in self.clients if one != region):
                     update = [{"Create": {"RegionName": other}}]

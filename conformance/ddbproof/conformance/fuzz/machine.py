@@ -10,6 +10,7 @@ specification's business alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -20,7 +21,8 @@ from ddbproof.conformance.fuzz.calls import Calls, Condition, Place
 from ddbproof.conformance.fuzz.tally import Tally
 from ddbproof.conformance.fuzz.world import Feature, Worlds
 from ddbproof.model.claims import EvidenceKind, evidence
-from ddbproof.model.store import Shown, Store
+from ddbproof.model.store import Action, Shown, Store
+from ddbproof.model.store.transactions import TOKEN_MILLISECONDS, Kind
 
 KEYS = ("a", "b")
 NAMES = ("one", "two", "three")
@@ -28,8 +30,15 @@ MOST_TABLES = 4
 DAY_SECONDS = 86_400.0
 WAITS = (0.25, 0.5, 1.0, 1.0, 2.0, 75.0, 400.0, DAY_SECONDS, 3 * DAY_SECONDS, 36 * DAY_SECONDS)
 MOMENTS = (0.0, 0.25, 0.5, 1.0)
-WRITES = ("put", "put", "add", "delete")
+WRITES: tuple[Kind, ...] = ("put", "put", "add", "delete")
+ACTIONS: tuple[Kind, ...] = (*WRITES, "check")
 CONDITIONS = ("", "", "", "", "absent", "equal")
+CHECKS = ("absent", "present", "equal")
+SIZES = (2, 1, 2, 3, 4)
+# How far before or after the end of a token's time a transaction is sent again: a clock that runs may run on meanwhile.
+MARGIN_MILLISECONDS = 5_000
+# What a transaction names besides its items: nothing, one of them a second time, one of a table that is not there.
+BESIDE = ("",) * 8 + ("twice", "missing")
 INSTANTS = ("change", "change", "change", "end", "latest")
 USES = ("put", "scan", "delete_table", "back_up", "set_recovery", "restore_to")
 
@@ -38,7 +47,8 @@ USES = ("put", "scan", "delete_table", "back_up", "set_recovery", "restore_to")
 @evidence(EvidenceKind.STATE_MACHINE, "ME-01", "ME-02", "ME-07", "ME-08", "ME-11", "GT-02", "GT-03", "GT-04")
 @evidence(EvidenceKind.STATE_MACHINE, "GT-14", "GT-17", "GT-21", "RS-01", "RS-09", "RS-10", "RS-11", "PI-05")
 @evidence(EvidenceKind.STATE_MACHINE, "PI-08", "PI-09", "PI-10", "PI-11", "PI-12", "PI-13", "PI-14", "PI-15")
-@evidence(EvidenceKind.STATE_MACHINE, "PI-20", "PI-21", "PI-22")
+@evidence(EvidenceKind.STATE_MACHINE, "PI-20", "PI-21", "PI-22", "TX-02", "TX-04", "TX-05", "TX-07", "TX-08")
+@evidence(EvidenceKind.STATE_MACHINE, "TX-09", "TX-11", "ME-15", "IX-01", "IX-02", "BK-07")
 class StoreMachine(RuleBasedStateMachine):
     """Drives an endpoint and the specification side by side. `machine` makes a class of it for some worlds."""
 
@@ -47,17 +57,18 @@ class StoreMachine(RuleBasedStateMachine):
 
     # -- the beginning and the end --------------------------------------------------------------------
 
-    @initialize(replicated=st.booleans(), recoverable=st.booleans())
-    def begin(self, replicated: bool, recoverable: bool) -> None:
-        """An empty world with one table, perhaps in two Regions, perhaps with recovery on."""
+    @initialize(replicated=st.booleans(), recoverable=st.booleans(), indexed=st.booleans())
+    def begin(self, replicated: bool, recoverable: bool, indexed: bool) -> None:
+        """An empty world with one table, perhaps in two Regions, perhaps with recovery on, perhaps with an index."""
         self.stack = ExitStack()
         self.calls = Calls(self.stack.enter_context(self.worlds()), self.tally)
         self.tally.runs += 1
         self.numbers = 0
         self.backups: dict[str, str] = {}
+        self.transactions: dict[str, tuple[str, tuple[Action, ...]]] = {}
         self.regions = self.calls.world.regions
         first = (self.regions[0], NAMES[0])
-        self.calls.create_table(first)
+        self.calls.create_table(first, indexed=indexed and self._has(Feature.INDEXES))
         if recoverable and self._has(Feature.RECOVERY):
             self.calls.set_recovery(first, 35)
         if replicated and self._has(Feature.REPLICAS) and len(self.regions) > 1:
@@ -123,7 +134,8 @@ class StoreMachine(RuleBasedStateMachine):
         if kind == "create" or not places:
             everywhere = [(region, name) for name in NAMES for region in self.regions]
             full = len(places) >= MOST_TABLES
-            self.calls.create_table(data.draw(st.sampled_from(places if full else everywhere)))
+            place = data.draw(st.sampled_from(places if full else everywhere))
+            self.calls.create_table(place, indexed=self._has(Feature.INDEXES) and data.draw(st.booleans()))
         elif kind == "protect":
             if not self._has(Feature.PROTECTION):
                 return
@@ -198,14 +210,94 @@ class StoreMachine(RuleBasedStateMachine):
         else:
             self.calls.get(place, key)
 
-    def _condition(self, data: st.DataObject, place: Place, key: str) -> Condition:
+    @precondition(lambda self: self._indexed())
+    @rule(data=st.data(), patient=st.booleans())
+    def read_index(self, data: st.DataObject, patient: bool) -> None:
+        """Look for all items in an index, perhaps once everything has arrived."""
+        place = data.draw(st.sampled_from(self._indexed()))
+        if patient:
+            self.calls.settle()
+        for key in KEYS:
+            self.calls.query_index(place, key)
+
+    def _indexed(self) -> list[Place]:
+        return [place for place in self._places() if self.store.tables[place].indexed]
+
+    def _condition(
+        self, data: st.DataObject, place: Place, key: str, kinds: Sequence[str] = CONDITIONS
+    ) -> Condition:
         """A condition, mostly none; one on a number asks for one that may be there, or for one that cannot."""
-        kind = data.draw(st.sampled_from(CONDITIONS))
+        kind = data.draw(st.sampled_from(kinds))
         if kind != "equal":
             return Condition(kind)
-        held = [one.answer.what for one in self.store.get_item(*place, key) if isinstance(one.answer, Shown)]
-        numbers = [one for one in held if isinstance(one, int)]
+        numbers = [one for one in self._held(place, key) if isinstance(one, int)]
         return Condition(kind, data.draw(st.sampled_from([*numbers, -1])))
+
+    def _held(self, place: Place, key: str) -> list[object]:
+        """What an item may be; nothing where there is no table."""
+        return [one.answer.what for one in self.store.get_item(*place, key) if isinstance(one.answer, Shown)]
+
+    # -- transactions ---------------------------------------------------------------------------------
+
+    @precondition(lambda self: self._has(Feature.TRANSACTIONS) and self._places())
+    @rule(data=st.data(), use=st.sampled_from(("no token", "new token", "new token", "used token")))
+    def transact(self, data: st.DataObject, use: str) -> None:
+        """Change and check items of some tables of a Region together, perhaps where it has to be refused."""
+        region = data.draw(st.sampled_from(sorted({region for region, _ in self._places()})))
+        used = sorted(one for one, (there, _) in self.transactions.items() if there == region)
+        token = "" if use == "no token" else f"token-{self._number()}"
+        if use == "used token" and used:
+            token = data.draw(st.sampled_from(used))
+        self._transact(data, "transact", region, self._actions(data, region), token)
+
+    @precondition(lambda self: self.transactions)
+    @rule(data=st.data(), when=st.sampled_from(("now", "in time", "late")))
+    def repeat_transaction(self, data: st.DataObject, when: str) -> None:
+        """Send a transaction again with its token: soon, just before the ten minutes end, or after them."""
+        token = data.draw(st.sampled_from(sorted(self.transactions)))
+        region, actions = self.transactions[token]
+        if when != "now" and self._time_moves():
+            ends = self.store.tokens[region, token].ended + TOKEN_MILLISECONDS - self.store.now
+            wait = ends + (MARGIN_MILLISECONDS if when == "late" else -MARGIN_MILLISECONDS)
+            if wait > 0:
+                self.calls.advance(wait / 1_000)
+        self._transact(data, "repeat_transaction", region, actions, token)
+
+    def _transact(
+        self, data: st.DataObject, name: str, region: str, actions: tuple[Action, ...], token: str
+    ) -> None:
+        """Ask for a transaction, and mostly look at its items, together."""
+        self.calls.transact(name, region, actions, token)
+        known = self.store.tokens.get((region, token))
+        if known is not None and actions in known.requests:
+            self.transactions[token] = (region, actions)
+        if data.draw(st.sampled_from((True, True, False))):
+            self.calls.get_together(region, sorted({(action.table, action.key) for action in actions}))
+
+    def _actions(self, data: st.DataObject, region: str) -> tuple[Action, ...]:
+        """What a transaction of a Region does: something with one to four items, perhaps something impossible."""
+        names = [name for there, name in self._places() if there == region]
+        everything = [(name, key) for name in names for key in KEYS]
+        missing = [name for name in NAMES if name not in names]
+        chosen: list[Place] = []
+        if everything:
+            size = min(data.draw(st.sampled_from(SIZES)), len(everything))
+            some = st.lists(st.sampled_from(everything), min_size=size, max_size=size, unique=True)
+            chosen = data.draw(some)
+        beside = data.draw(st.sampled_from(BESIDE))
+        if not chosen or (beside == "missing" and missing):
+            chosen.append((data.draw(st.sampled_from(missing)), KEYS[0]))
+        elif beside == "twice":
+            chosen.append(chosen[0])
+        return tuple(self._action(data, (region, name), key) for name, key in chosen)
+
+    def _action(self, data: st.DataObject, place: Place, key: str) -> Action:
+        # What an addition or a deletion comes to, a transaction does not tell, so it has to be known before.
+        known = len(self._held(place, key)) < 2
+        kind = data.draw(st.sampled_from(ACTIONS if known else ("put", "check")))
+        condition = self._condition(data, place, key, CHECKS if kind == "check" else CONDITIONS)
+        number = self._number() if kind == "put" else 1 if kind == "add" else 0
+        return Action(kind, place[1], key, number, condition)
 
     # -- time and Regions -----------------------------------------------------------------------------
 

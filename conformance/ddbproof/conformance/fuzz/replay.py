@@ -5,7 +5,8 @@ and the standard library only. A step is plain data. Where it means a table, a b
 holds a placeholder, because names, ARNs and the time are different in every run.
 
 An answer is `{"shown": value}` or `{"refused": code}`; so are the answers that are allowed, where the code None
-stands for any.
+stands for any. A transaction that is cancelled has `reasons` beside its code, a code for each action; what is allowed
+without them is allowed with any. `{"among": list}` allows any part of the list.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ _SAME_IN_EVERY_TABLE = ("BillingMode", "AttributeDefinitions", "KeySchema")
 
 
 class Named(NamedTuple):
-    """Stands for the table of that name in this run."""
+    """Stands for the table, or the client token, of that name in this run."""
 
     name: str
 
@@ -118,6 +119,8 @@ def looked_at(look: str, answer: Mapping[str, Any], zero: int) -> Any:
             return number(answer.get("Attributes"))
         case "items":
             return sorted([item["pk"]["S"], number(item)] for item in answer["Items"])
+        case "together":
+            return [number(entry.get("Item")) for entry in answer["Responses"]]
         case "table status":
             return answer["Table"]["TableStatus"]
         case "backup status":
@@ -129,10 +132,21 @@ def looked_at(look: str, answer: Mapping[str, Any], zero: int) -> Any:
     return None
 
 
+def refusal(error: ClientError) -> dict[str, Any]:
+    """What is looked at of an error: its code, and the reasons of a transaction that is cancelled."""
+    seen: dict[str, Any] = {"refused": error.response["Error"]["Code"]}
+    reasons = error.response.get("CancellationReasons")
+    return seen if reasons is None else {**seen, "reasons": [one.get("Code") for one in reasons]}
+
+
 def fits(seen: Mapping[str, Any], allowed: Mapping[str, Any]) -> bool:
     """Whether an answer that was seen is the one that is allowed."""
     if "refused" in seen and "refused" in allowed:
-        return allowed["refused"] in (None, seen["refused"])
+        told = "reasons" not in allowed or allowed["reasons"] == seen.get("reasons")
+        return told and allowed["refused"] in (None, seen["refused"])
+    if "among" in allowed:
+        shown = seen.get("shown")
+        return isinstance(shown, list) and len(shown) == sum(one in shown for one in allowed["among"])
     if "shown" not in seen or "shown" not in allowed:
         return False
     value, wanted = seen["shown"], allowed["shown"]
@@ -220,7 +234,7 @@ class Player:
                 self.arns[step.label] = answer["BackupDetails"]["BackupArn"]
             return {"shown": looked_at(step.look, answer, self.zero)}
         except ClientError as error:
-            return {"refused": error.response["Error"]["Code"]}
+            return refusal(error)
         except (KeyError, TypeError, ValueError, ResponseParserError) as error:
             return {"unreadable": f"{type(error).__name__}: {error}"}
         except BotoCoreError as error:
@@ -233,7 +247,9 @@ class Player:
             return self.arns[value.label]
         if isinstance(value, Second):
             return datetime.fromtimestamp(self.zero + value.second, UTC)
-        return value
+        if isinstance(value, dict):
+            return {name: self._filled_in(one) for name, one in value.items()}
+        return [self._filled_in(one) for one in value] if isinstance(value, list) else value
 
     def _answer(self, region: str, operation: str, arguments: dict[str, Any]) -> Any:
         """The whole answer: again while the endpoint is too busy, and all pages of a Scan."""
@@ -274,7 +290,10 @@ def told(step: Step) -> str:
 def told_answer(answer: Mapping[str, Any], look: str = "nothing") -> str:
     """An answer in words; `look` is the one of its step."""
     if "refused" in answer:
-        return f"refused with {answer['refused'] or 'any code'}"
+        told = f"refused with {answer['refused'] or 'any code'}"
+        return f"{told} [{', '.join(map(str, answer['reasons']))}]" if "reasons" in answer else told
+    if "among" in answer:
+        return f"any of {json.dumps(answer['among'])}"
     if "disagreed" in answer:
         return "; ".join(f"{region}: {told_answer(one, look)}" for region, one in answer["disagreed"].items())
     if "unreadable" in answer:
@@ -297,7 +316,16 @@ def told_sight(step: Step) -> str:
 def _plain(value: Any) -> str:
     if isinstance(value, Second):
         return f"second {value.second}"
-    return repr(value[0]) if isinstance(value, Named | Arn) else json.dumps(value)
+    return repr(value[0]) if isinstance(value, Named | Arn) else json.dumps(_without_placeholders(value))
+
+
+def _without_placeholders(value: Any) -> Any:
+    """With names in their places, as a transaction has them deep inside."""
+    if isinstance(value, Named):
+        return value.name
+    if isinstance(value, dict):
+        return {name: _without_placeholders(one) for name, one in value.items()}
+    return [_without_placeholders(one) for one in value] if isinstance(value, list) else value
 
 
 # The script.

@@ -21,7 +21,7 @@ from ddbproof.conformance.fuzz.replay import (
 )
 from ddbproof.conformance.fuzz.tally import Tally
 from ddbproof.conformance.fuzz.world import World
-from ddbproof.model.store import DONE, Answer, Outcomes, Refused, Store, Window
+from ddbproof.model.store import DONE, Among, Answer, Outcomes, Refused, Store, Window
 
 
 class Disagreement(AssertionError):
@@ -135,8 +135,13 @@ class Run:
 def plain(answer: Answer) -> dict[str, Any]:
     """An answer of the specification in the form in which `replay` compares it."""
     if isinstance(answer, Refused):
-        return {"refused": answer.code}
+        reasons = {} if answer.reasons is None else {"reasons": list(answer.reasons)}
+        return {"refused": answer.code, **reasons}
+    if isinstance(answer, Among):
+        return {"among": sorted(map(list, answer.pairs))}
     what = answer.what
     if isinstance(what, Window):
         return {"shown": {"days": what.days, "first": list(what.first), "last": list(what.last)}}
+    if isinstance(what, tuple):
+        return {"shown": list(what)}
     return {"shown": sorted(map(list, what)) if isinstance(what, frozenset) else what}

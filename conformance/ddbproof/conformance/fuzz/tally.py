@@ -1,8 +1,8 @@
 """What the runs have reached: rules taken and refused, and distinct states of the specification.
 
 A state is counted by what matters to the rules and not by its numbers, names or instants: how many Regions a
-table has, whether there is an item under each key and how many values it may have, what is on its way, the state
-of its recovery, and how many backups there are. A campaign that reaches no new states any more has seen what its
+table has, whether it has an index, whether there is an item under each key and how many values it may have, what is on its way, the state
+of its recovery, how many backups there are, and what client tokens stand for. A campaign that reaches no new states any more has seen what its
 rules can show.
 """
 
@@ -65,7 +65,8 @@ class Tally:
 def _shape(store: Store, cut_off: int) -> Hashable:
     tables = sorted(_table_shape(store, region, name) for region, name in store.tables)
     system = sum(backup.expires is not None for backup in store.backups.values())
-    return (*tables, min(system, _MANY), min(len(store.backups) - system, _MANY), cut_off)
+    tokens = sorted({token.done for token in store.tokens.values()})
+    return (*tables, min(system, _MANY), min(len(store.backups) - system, _MANY), cut_off, *tokens)
 
 
 def _table_shape(store: Store, region: str, name: str) -> tuple[Hashable, ...]:
@@ -80,6 +81,7 @@ def _table_shape(store: Store, region: str, name: str) -> tuple[Hashable, ...]:
     return (
         len(regions),
         table.protected,
+        table.indexed,
         recovery,
         min(under_way, _MANY),
         *(_key_shape(store, region, name, key) for key in sorted({one.key for one in history.changes})),

@@ -25,6 +25,8 @@ class Feature(StrEnum):
     BACKUPS = "backups"
     RECOVERY = "recovery"
     PROTECTION = "protection"
+    TRANSACTIONS = "transactions"
+    INDEXES = "indexes"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,21 +10,24 @@ sooner or later (ME-01), of two changes at one instant either survives (ME-05), 
 (BK-03), and the ends of a restore window are nobody's contract (PI-12). Whoever has seen the answer goes on with
 the store of that outcome; so a tie that one Region has shown decided has to be shown alike by all others.
 
-    answers.py     what is answered, and how exact an endpoint promises to be
-    history.py     the changes of a table: which of them win, and who can see them
-    operations.py  the store: tables, items, backups, recovery, time
+    answers.py       what is answered, and how exact an endpoint promises to be
+    history.py       the changes of a table: which of them win, and who can see them
+    operations.py    the store: tables, items, backups, recovery, time
+    transactions.py  writes and reads of many items
+    indexes.py       a global secondary index
 
 Time stands still but for `advance`. Replication is under way until `settle` says that everything has arrived
 everywhere. Settings (a table made, restored, protected, removed) take effect at once: whoever drives a real
 endpoint waits until it says so too.
 
-An item is one whole number under a string key. Left out: sort keys, indexes, transactions, capacity, streams,
+An item is one whole number under a string key. Left out: sort keys, local indexes, capacity, streams,
 strong mode, most of expressions, states such as CREATING, restores into other Regions.
 """
 
 from ddbproof.model.store.answers import (
     CONTRACT,
     DONE,
+    Among,
     Answer,
     Promises,
     Refused,
@@ -32,11 +35,15 @@ from ddbproof.model.store.answers import (
     Value,
     Window,
 )
+from ddbproof.model.store.indexes import query_index
 from ddbproof.model.store.operations import Outcome, Outcomes, Store
+from ddbproof.model.store.transactions import Action, tells_all, transact_get, transact_write
 
 __all__ = [
     "CONTRACT",
     "DONE",
+    "Action",
+    "Among",
     "Answer",
     "Outcome",
     "Outcomes",
@@ -46,4 +53,8 @@ __all__ = [
     "Store",
     "Value",
     "Window",
+    "query_index",
+    "tells_all",
+    "transact_get",
+    "transact_write",
 ]

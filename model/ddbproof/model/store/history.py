@@ -25,15 +25,22 @@ class Moment:
     at: int
 
 
+NEVER = Moment(-1, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`key` was set to `value` (None: deleted) in `region`. Since `everywhere` all Regions surely have it."""
+    """`key` was set to `value` (None: deleted) in `region`. Since `everywhere` all Regions surely have it.
+
+    A change that is `transactional` is a part of a transaction.
+    """
 
     made: Moment
     region: str
     key: str
     value: Value
     everywhere: Moment | None = None
+    transactional: bool = False
 
     def known_in(self, region: str) -> Moment | None:
         """Since when a Region surely has the change."""
@@ -106,6 +113,16 @@ def seen_live(region: str) -> Sight:
     return sight
 
 
+def seen_by_index(region: str, settled: Moment) -> Sight:
+    """What an index of a Region's table has: what was there when all had `settled`, perhaps what has come since (IX-01)."""
+
+    def sight(change: Change) -> bool | None:
+        known = change.known_in(region)
+        return True if known is not None and known.number <= settled.number else None
+
+    return sight
+
+
 def seen_by_backup(region: str, taken: Moment, promises: Promises) -> Sight:
     """What a backup has: what was there when it was taken, give or take what changed within the band (BK-02)."""
     reach = promises.backup_band + promises.clock_error if promises.backup_band else 0
@@ -124,14 +141,16 @@ def seen_by_backup(region: str, taken: Moment, promises: Promises) -> Sight:
 def seen_by_restore(region: str, earliest: int, latest: int, window_first: int, promises: Promises) -> Sight:
     """What a restore has to an instant that lies between `earliest` and `latest` (PI-11).
 
-    The second in which the window starts stands for the start itself, which may be later in that second.
+    The second in which the window starts stands for the start itself, which may be later in that second. A
+    transaction may have propagated in part (RS-08).
     """
     start = min(window_first, earliest + SECOND)
     until = max(latest + promises.restore_granularity, start) + promises.clock_error
 
     def sight(change: Change) -> bool | None:
         known = change.known_in(region)
-        if known is not None and known.at < earliest - promises.clock_error:
+        on_its_way = promises.transaction_propagation if change.transactional else 0
+        if known is not None and known.at < earliest - promises.clock_error - on_its_way:
             return True
         return None if change.made.at <= until else False
 

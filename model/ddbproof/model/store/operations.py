@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from ddbproof.model.store.answers import (
     CONTRACT,
@@ -21,6 +22,7 @@ from ddbproof.model.store.answers import (
     Window,
 )
 from ddbproof.model.store.history import (
+    NEVER,
     Change,
     History,
     Moment,
@@ -29,6 +31,9 @@ from ddbproof.model.store.history import (
     seen_by_restore,
     seen_live,
 )
+
+if TYPE_CHECKING:
+    from ddbproof.model.store.transactions import Token
 
 LONGEST_PERIOD_DAYS = 35
 SYSTEM_BACKUP_DAYS = 35
@@ -49,13 +54,15 @@ class Recovery:
 class Table:
     """A table in one Region. Tables with one history are replicas of each other.
 
-    As the source of a new replica it may refuse to be deleted up to `kept_until` (GT-15).
+    As the source of a new replica it may refuse to be deleted up to `kept_until` (GT-15). It has an index if it is
+    `indexed`, and so has what is made of it: replicas, restored tables.
     """
 
     history: int
     protected: bool = False
     recovery: Recovery | None = None
     kept_until: int = -1
+    indexed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,7 @@ class Backup:
     region: str
     taken: Moment
     expires: int | None = None
+    indexed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,9 @@ Outcomes = tuple[Outcome, ...]
 class Store:
     """Everything there is. Tables are found by (Region, name), backups by a label that the caller gave them.
 
+    What client tokens stand for is found by (Region, token). Transactions and indexes are in modules of their own.
+    Nothing is on its way that was made before the moment `settled`.
+
     No operation raises: what cannot be done is refused.
     """
 
@@ -91,7 +102,9 @@ class Store:
     tables: Mapping[Place, Table] = field(default_factory=dict)
     histories: Mapping[int, History] = field(default_factory=dict)
     backups: Mapping[str, Backup] = field(default_factory=dict)
+    tokens: Mapping[tuple[str, str], Token] = field(default_factory=dict)
     moments: int = 0
+    settled: Moment = NEVER
 
     # -- time -----------------------------------------------------------------------------------------
 
@@ -100,18 +113,18 @@ class Store:
         return replace(self, now=self.now + milliseconds)
 
     def settle(self) -> Store:
-        """Everything that was on its way between Regions has arrived."""
+        """Everything that was on its way, between Regions and to indexes, has arrived."""
         store, moment = self._moment()
         settled = {number: history.settled(moment) for number, history in self.histories.items()}
-        return replace(store, histories=settled)
+        return replace(store, histories=settled, settled=moment)
 
     # -- tables ---------------------------------------------------------------------------------------
 
-    def create_table(self, region: str, name: str) -> Outcomes:
-        """A new, empty table; a name is taken once in a Region (CTL-06)."""
+    def create_table(self, region: str, name: str, *, indexed: bool = False) -> Outcomes:
+        """A new, empty table, perhaps with an index; a name is taken once in a Region (CTL-06)."""
         if (region, name) in self.tables:
             return self._refused("ResourceInUseException")
-        return _done(self._with_new_table(region, name, {}))
+        return _done(self._with_new_table(region, name, {}, indexed=indexed))
 
     def describe_table(self, region: str, name: str) -> Outcomes:
         """Whether it exists: then it is ACTIVE."""
@@ -154,7 +167,7 @@ class Store:
         for there in self.regions(region, name):
             source = replace(self.tables[there, name], kept_until=self.now + DAY)
             store = store._with_table(there, name, source)
-        return _done(store._with_table(newcomer, name, Table(table.history)))
+        return _done(store._with_table(newcomer, name, Table(table.history, indexed=table.indexed)))
 
     def remove_replica(self, region: str, name: str, leaver: str) -> Outcomes:
         """The replica in another Region is gone with its data (GT-17). The table has to be settled.
@@ -189,7 +202,7 @@ class Store:
         """A strongly consistent read: the item's number, None where there is no item (RC-03, ME-07)."""
         if (region, name) not in self.tables:
             return self._refused("ResourceNotFoundException")
-        return tuple(Outcome(Shown(value), after) for value, after in self._values(region, name, key))
+        return tuple(Outcome(Shown(value), after) for value, after in self.values(region, name, key))
 
     def scan(self, region: str, name: str) -> Outcomes:
         """All items of a Region, strongly consistently, as a frozenset of (key, number)."""
@@ -203,7 +216,7 @@ class Store:
             found = [
                 (items if value is None else items | {(key, value)}, after)
                 for items, store in found
-                for value, after in store._values(region, name, key)
+                for value, after in store.values(region, name, key)
             ]
         return tuple(Outcome(Shown(items), after) for items, after in found)
 
@@ -222,6 +235,29 @@ class Store:
     ) -> Outcomes:
         """`amount` is added to the number, or to 0 if there is none; shows the sum (RC-08)."""
         return self._write(region, name, key, lambda old: (old or 0) + amount, condition, shows_new=True)
+
+    # -- what transactions need of items --------------------------------------------------------------
+
+    def values(self, region: str, name: str, key: str) -> list[tuple[Value, Store]]:
+        """What a Region may show under a key, each with the store once that was shown."""
+        number = self.tables[region, name].history
+        history, sight = self.histories[number], seen_live(region)
+        candidates = history.candidates(key, sight, self.promises.clock_error)
+        values = _values_of(candidates)
+        if not all(change is not None and sight(change) for change in candidates):
+            # It shows what has arrived yet, and says nothing of who wins.
+            return [(value, self) for value in values]
+        return [(value, self._with_history(number, history.decided(candidates, value))) for value in values]
+
+    def changed(
+        self, region: str, name: str, key: str, value: Value, *, transactional: bool = False
+    ) -> Store:
+        """The store once an item of a Region's table has changed now, by a write or by a part of a transaction."""
+        store, moment = self._moment()
+        number = self.tables[region, name].history
+        history = self.histories[number]
+        changes = (*history.changes, Change(moment, region, key, value, transactional=transactional))
+        return store._with_history(number, replace(history, changes=changes))
 
     # -- backups --------------------------------------------------------------------------------------
 
@@ -249,7 +285,7 @@ class Store:
         if (region, target) in self.tables:
             return self._of_backup(label, self._refused_target(region, target))
         sight = seen_by_backup(backup.region, backup.taken, self.promises)
-        return self._of_backup(label, _done(self._restored(region, target, backup.history, sight)))
+        return self._of_backup(label, _done(self._restored(region, target, backup, sight)))
 
     # -- point-in-time recovery -----------------------------------------------------------------------
 
@@ -316,7 +352,7 @@ class Store:
             return outcomes + self._refused_target(region, target)
         if not outside:
             sight = seen_by_restore(region, *asked, first, self.promises)
-            outcomes += _done(self._restored(region, target, table.history, sight))
+            outcomes += _done(self._restored(region, target, table, sight))
         return outcomes
 
     # -- how it is done -------------------------------------------------------------------------------
@@ -339,10 +375,12 @@ class Store:
 
     def _with_backup(self, region: str, table: Table, label: str, expires: int | None) -> Store:
         store, moment = self._moment()
-        backup = Backup(table.history, region, moment, expires)
+        backup = Backup(table.history, region, moment, expires, table.indexed)
         return replace(store, backups={**self.backups, label: backup})
 
-    def _with_new_table(self, region: str, name: str, contents: Mapping[str, list[Value]]) -> Store:
+    def _with_new_table(
+        self, region: str, name: str, contents: Mapping[str, list[Value]], *, indexed: bool
+    ) -> Store:
         """A table that holds, under each key, one of the given values: they are rivals, made at one instant."""
         store, changes = self, []
         for key, values in contents.items():
@@ -352,27 +390,16 @@ class Store:
         store, moment = store._moment()
         number = len(self.histories)
         history = History(tuple(changes)).settled(moment)
-        return store._with_history(number, history)._with_table(region, name, Table(number))
+        return store._with_history(number, history)._with_table(region, name, Table(number, indexed=indexed))
 
-    def _restored(self, region: str, target: str, number: int, sight: Sight) -> Store:
-        """With a new table of what `sight` shows of a history."""
-        history = self.histories[number]
+    def _restored(self, region: str, target: str, source: Table | Backup, sight: Sight) -> Store:
+        """With a new table of what `sight` shows of a source, and with its index (RS-04)."""
+        history = self.histories[source.history]
         contents = {
             key: _values_of(history.candidates(key, sight, self.promises.clock_error))
             for key in history.keys()  # noqa: SIM118 (a history is no dictionary)
         }
-        return self._with_new_table(region, target, contents)
-
-    def _values(self, region: str, name: str, key: str) -> list[tuple[Value, Store]]:
-        """What a Region may show under a key, each with the store once that was shown."""
-        number = self.tables[region, name].history
-        history, sight = self.histories[number], seen_live(region)
-        candidates = history.candidates(key, sight, self.promises.clock_error)
-        values = _values_of(candidates)
-        if not all(change is not None and sight(change) for change in candidates):
-            # It shows what has arrived yet, and says nothing of who wins.
-            return [(value, self) for value in values]
-        return [(value, self._with_history(number, history.decided(candidates, value))) for value in values]
+        return self._with_new_table(region, target, contents, indexed=source.indexed)
 
     def _write(
         self,
@@ -384,26 +411,19 @@ class Store:
         *,
         shows_new: bool = False,
     ) -> Outcomes:
-        table = self.tables.get((region, name))
-        if table is None:
+        if (region, name) not in self.tables:
             return self._refused("ResourceNotFoundException")
         outcomes: list[Outcome] = []
-        for old, _ in self._values(region, name, key):
+        for old, _ in self.values(region, name, key):
             if condition is not None and not condition(old):
                 outcome = Outcome(Refused("ConditionalCheckFailedException"), self)
             else:
                 new = new_value(old)
-                after = self if old is None and new is None else self._changed(region, table, key, new)
+                after = self if old is None and new is None else self.changed(region, name, key, new)
                 outcome = Outcome(Shown(new if shows_new else old), after)
             if outcome not in outcomes:
                 outcomes.append(outcome)
         return tuple(outcomes)
-
-    def _changed(self, region: str, table: Table, key: str, value: Value) -> Store:
-        store, moment = self._moment()
-        history = self.histories[table.history]
-        changes = (*history.changes, Change(moment, region, key, value))
-        return store._with_history(table.history, replace(history, changes=changes))
 
     def _of_backup(self, label: str, outcomes: Outcomes) -> Outcomes:
         """The outcomes of using a backup, or the refusal if it is gone; around its expiry either (BK-16)."""
