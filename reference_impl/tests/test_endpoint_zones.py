@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import pytest
 from zones_by_hand import (
     ELECTED_SECONDS,
@@ -19,6 +21,7 @@ from zones_by_hand import (
 from ddbproof.reference_impl.cluster.groups import TableGroups
 from ddbproof.reference_impl.control.topology import replayed
 from ddbproof.reference_impl.errors import ServiceError, UnavailableError
+from ddbproof.reference_impl.replication.map_change import MapChange
 
 KEYS = [f"k{number}" for number in range(24)]
 
@@ -234,6 +237,22 @@ def test_a_partition_that_grows_too_large_is_split() -> None:
     assert all(groups.leader(group).state.fold.size_bytes <= 1_000 for _, group in groups.map)
     assert zones.scan() == follows(zones) == {key: number for number, key in enumerate(keys)}
     assert len({low for low, _ in groups.map}) == len(groups.map)
+
+
+def test_no_partition_is_split_before_the_map_has_it() -> None:
+    """PART-05: or the map would hear of what became of a partition that it does not know, and forget it."""
+    for seed in range(6):
+        zones = Zones(partitions=1, seed=seed)
+        assert all(zones.put(f"item-{number:03}", 1) for number in range(300))
+        zones.groups().reshaping._most_bytes = 500
+        # Whoever is closed cannot reach the map for a while.
+        with patch.object(MapChange, "tell", lambda *_: None):
+            zones.wait(5)
+            assert len(zones.groups().map) == 1
+        zones.wait(30)
+        assert all(zones.put(f"item-{number:03}", 2) for number in range(300))
+        assert len(zones.groups().map) > 4
+        assert zones.settled
 
 
 def test_one_item_is_never_split() -> None:
