@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from ddbproof.reference_impl.cluster.clock import Clock
@@ -73,6 +74,20 @@ class Zones:
     def scan(self, table: str = TABLE) -> dict[str, int]:
         found = self.call("Scan", TableName=table, ConsistentRead=True)
         return {item["pk"]["S"]: int(item["n"]["N"]) for item in found["Items"]}
+
+    def ranges(self, *, reverse: bool) -> Iterator[list[bytes]]:
+        """The keys that a strongly consistent read of everything shows, in each of so many ticks as a split or merge takes."""
+        cluster = self.endpoint.cluster
+        [record] = cluster.regions[REGION].all_tables()
+        for _ in range(40):
+            self.clock.advance(0.03)
+            cluster.catch_up()
+            items = (
+                cluster.regions[REGION]
+                .store(record.table_id)
+                .range(b"", None, reverse=reverse, consistent=True)
+            )
+            yield [key for key, _ in items]
 
     def fault(self, fault: str, where: str, **settings: Any) -> None:
         self.faults.inflict({fault: where, **settings})
