@@ -51,17 +51,11 @@ def campaign(runs: int, seed: int = 1, *, features: frozenset[Feature] = frozens
 
 def test_the_reference_endpoint_does_what_the_specification_says() -> None:
     """And the runs reach what they are meant to: every rule is taken, and refusals are met on purpose."""
-    made = campaign(120)
-    assert made.violation is None
-    tally = made.tally
-    assert tally.runs >= 120
-    assert len(tally.states) > 100
-    reached = {"put", "add", "delete", "get", "scan", "create_table", "delete_table", "protect", "restore_to"}
-    reached |= {"add_replica", "regions_agree", "cut_off", "heal", "advance", "back_up", "restore_backup"}
-    reached |= {"set_recovery", "describe_recovery", "describe_backup", "delete_backup"}
-    reached |= {"transact", "repeat_transaction", "get_together", "query_index"}
-    assert reached - set(tally.rules) == set()
-    assert {code for _, code in tally.refusals} >= {
+    rules = {"put", "add", "delete", "get", "scan", "create_table", "delete_table", "protect", "restore_to"}
+    rules |= {"add_replica", "regions_agree", "cut_off", "heal", "advance", "back_up", "restore_backup"}
+    rules |= {"set_recovery", "describe_recovery", "describe_backup", "delete_backup", "query_index"}
+    rules |= {"transact", "repeat_transaction", "get_together"}
+    codes = {
         "ConditionalCheckFailedException",
         "IdempotentParameterMismatchException",
         "InvalidRestoreTimeException",
@@ -69,6 +63,18 @@ def test_the_reference_endpoint_does_what_the_specification_says() -> None:
         "TransactionCanceledException",
         "ValidationException",
     }
+    made = Campaign(in_process_worlds(frozenset()), 1, shrink=False)
+
+    def missing() -> set[str]:
+        return (rules | codes) - set(made.tally.rules) - {code for _, code in made.tally.refusals}
+
+    # A batch leaves rules out by chance; most is reached in the first.
+    for _ in made.batches(60, lambda number: number < 1 or (number < 8 and bool(missing()))):
+        pass
+    assert made.violation is None
+    assert missing() == set()
+    assert made.tally.runs >= 60
+    assert len(made.tally.states) > 100
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -240,7 +240,7 @@ class StoreMachine(RuleBasedStateMachine):
     # -- transactions ---------------------------------------------------------------------------------
 
     @precondition(lambda self: self._has(Feature.TRANSACTIONS) and self._places())
-    @rule(data=st.data(), use=st.sampled_from(("no token", "new token", "new token", "used token")))
+    @rule(data=st.data(), use=st.sampled_from(("no token", "new token", "used token", "used token")))
     def transact(self, data: st.DataObject, use: str) -> None:
         """Change and check items of some tables of a Region together, perhaps where it has to be refused."""
         region = data.draw(st.sampled_from(sorted({region for region, _ in self._places()})))
@@ -251,9 +251,13 @@ class StoreMachine(RuleBasedStateMachine):
         self._transact(data, "transact", region, self._actions(data, region), token)
 
     @precondition(lambda self: self.transactions)
-    @rule(data=st.data(), when=st.sampled_from(("now", "in time", "late")))
-    def repeat_transaction(self, data: st.DataObject, when: str) -> None:
-        """Send a transaction again with its token: soon, just before the ten minutes end, or after them."""
+    @rule(
+        data=st.data(),
+        when=st.sampled_from(("now", "in time", "late")),
+        same=st.sampled_from((True, True, True, False)),
+    )
+    def repeat_transaction(self, data: st.DataObject, when: str, same: bool) -> None:
+        """Send a transaction, or another, with a used token: soon, just before its ten minutes end, or after them."""
         token = data.draw(st.sampled_from(sorted(self.transactions)))
         region, actions = self.transactions[token]
         if when != "now" and self._time_moves():
@@ -261,6 +265,8 @@ class StoreMachine(RuleBasedStateMachine):
             wait = ends + (MARGIN_MILLISECONDS if when == "late" else -MARGIN_MILLISECONDS)
             if wait > 0:
                 self.calls.advance(wait / 1_000)
+        if not same:
+            actions = self._actions(data, region)
         self._transact(data, "repeat_transaction", region, actions, token)
 
     def _transact(
