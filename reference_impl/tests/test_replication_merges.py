@@ -27,7 +27,7 @@ from ddbproof.reference_impl.replication.entries import (
     Opened,
     Prepared,
 )
-from ddbproof.reference_impl.replication.environment import Timing
+from ddbproof.reference_impl.replication.environment import DEFAULT_TIMING, Timing
 from ddbproof.reference_impl.replication.leading import Leading
 from ddbproof.reference_impl.replication.partition_map import (
     Merge,
@@ -282,6 +282,25 @@ def test_the_lower_one_goes_on_for_itself_when_the_upper_one_is_being_split() ->
     for key in KEYS:
         found = read(merging.world, second if key < KEYS[12] else last, key)
         assert found == (b"new" if key == KEYS[0] else b"at " + key)
+
+
+def test_what_is_founded_next_is_given_as_much_patience() -> None:
+    """PART-04: after a merge that the lower one has withdrawn from, also while that one's founding could have gone on."""
+    merging = two()
+    merging.begin(holding=ASKED)
+    assert merging.leading(merging.upper).split.ask(KEYS[12])
+    merging.world.settle(holding=ASKED)
+    until(merging.world, lambda: merging.affairs(merging.lower).merge is None)
+    merging.world.pass_time(2 * DEFAULT_TIMING.heartbeat_milliseconds)
+    founded = messages.Founded
+    assert merging.leading(merging.lower).split.ask(KEYS[3])
+    late = merging.world.settle(holding=(founded,))
+    merging.world.pass_time(4 * DEFAULT_TIMING.heartbeat_milliseconds)
+    for sent in late:
+        merging.world.deliver(sent)
+    assert merging.affairs(merging.lower).heirs == tuple(
+        sorted({it.message.child for it in late if isinstance(it.message, founded)})
+    )
 
 
 def test_the_lower_one_goes_on_for_itself_when_the_upper_one_is_gone() -> None:
