@@ -12,7 +12,7 @@ from indexes_by_hand import COLOURS, LOCAL, OWNERS, Indexed
 from zones_by_hand import ELECTED_SECONDS, HEALED_SECONDS, REGION, TABLE, A, B, C
 
 from ddbproof.model.kernel.versions import Version
-from ddbproof.reference_impl.cluster.global_index import Step
+from ddbproof.reference_impl.cluster.global_index import GlobalIndex, Step
 from ddbproof.reference_impl.cluster.groups import TableGroups
 from ddbproof.reference_impl.cluster.index_entries import IndexEntry
 from ddbproof.reference_impl.control.topology import replayed, topology
@@ -50,6 +50,33 @@ def test_an_index_has_partitions_of_its_own_in_three_zones() -> None:
         sum(replica["entries"] > 2 for replica in one["replicas"]) for one in shown[f"{TABLE}/{OWNERS}"]
     ]
     assert sum(map(bool, filled)) > 1, "one collection of the table is in several partitions of its index"
+
+
+def test_what_an_index_cannot_take_is_not_tried_every_half_second_of_a_day_that_passes_at_once() -> None:
+    """PART-15: else nobody is answered for as long as that takes. It is tried after the day, and arrives once it can."""
+    table, nodes = quorum_lost_in_the_index_only()
+    table.put_item("a", "1", "ann", 1)
+    table.wait(1)
+    for node in nodes:
+        table.fault("crash", node)
+    assert table.put_item("a", "1", "bob", 2)
+    tried, right = 0, GlobalIndex.go_on
+
+    def counted(self: GlobalIndex) -> None:
+        nonlocal tried
+        tried += 1
+        right(self)
+
+    with patch.object(GlobalIndex, "go_on", counted):
+        table.clock.advance(3_600)
+        table.endpoint.cluster.catch_up()
+        assert 0 < tried < 10
+        table.wait(5)
+        assert tried > 5
+    table.mend()
+    found = table.query_index(OWNERS, "#o", "bob", ExpressionAttributeNames=OWNED)
+    assert [item["n"] for item in found] == ["2"]
+    table.check_indexes()
 
 
 def test_a_write_is_acknowledged_while_its_index_cannot_take_it_and_arrives_later() -> None:

@@ -27,6 +27,9 @@ from ddbproof.reference_impl.cluster.groups import TableGroups
 from ddbproof.reference_impl.cluster.table_store import PartitionedTable
 from ddbproof.reference_impl.control.topology import replayed
 from ddbproof.reference_impl.errors import CallerError, ConfigurationError, UnavailableError
+from ddbproof.reference_impl.replication.affairs import Affairs
+from ddbproof.reference_impl.replication.copying import Copying
+from ddbproof.reference_impl.replication.entries import Opened
 from ddbproof.reference_impl.replication.leading import Leading
 from ddbproof.reference_impl.replication.merging import Merging
 
@@ -268,6 +271,39 @@ def test_a_merge_that_is_held_up_holds_up_nothing_else() -> None:
     zones.wait(ENDED_SECONDS)
     assert len(zones.groups().map) == 6
     assert all(zones.put(key, 4) for place in range(5) for key in keys[place])
+    zones.check_lines()
+
+
+@pytest.mark.parametrize("fault", ["split", "merge"])
+def test_a_partition_is_let_go_of_though_one_of_its_children_is_over_before_the_other_serves(
+    fault: str,
+) -> None:
+    """PART-05: the other one had nobody to lead it for a while; nothing is left of it, and the table comes to rest."""
+    zones = filled(partitions=2)
+    children: list[int] = []
+    right = Copying._opened
+
+    def waits(self: Copying, affairs: Affairs) -> Opened | None:
+        return None if self._leading.replica.group == children[1] else right(self, affairs)
+
+    founded = TableGroups.new_group
+
+    def new_group(self: TableGroups) -> int:
+        children.append(founded(self))
+        return children[-1]
+
+    with patch.object(TableGroups, "new_group", new_group), patch.object(Copying, "_opened", waits):
+        zones.fault("split", TABLE, partition=1)
+        zones.wait(ENDED_SECONDS)
+        assert [group for _, group in zones.groups().map][1:] == children
+        zones.fault(fault, TABLE, partition=1 if fault == "split" else 0)
+        zones.wait(ENDED_SECONDS)
+        assert children[0] not in {replica.group for replica in zones.groups().all_replicas()}
+    zones.wait(ENDED_SECONDS)
+    groups = zones.groups()
+    assert {replica.group for replica in groups.all_replicas()} == {0, *(it for _, it in groups.map)}
+    assert zones.settled
+    assert all(zones.put(key, 2) for key in KEYS)
     zones.check_lines()
 
 

@@ -127,7 +127,7 @@ def let_go_of_early() -> AbstractContextManager[Any]:
     """The two are dropped as soon as the map knows what they became."""
 
     def let_go(self: Reshaping, group: int) -> None:
-        self._over.discard(group)
+        del self._over[group]
         self._groups.drop(group)
 
     return patch.object(Reshaping, "_let_go", let_go)
@@ -149,7 +149,7 @@ def late_ones_taken_for_orphans() -> AbstractContextManager[Any]:
     def is_orphan(self: Reshaping, group: int, founder: int) -> bool:
         found = self._groups.find_leader(founder)
         if found is None:
-            return founder not in self._routed | self._over and not self._groups.nodes_of(founder)
+            return founder not in self._routed | self._over.keys() and not self._groups.nodes_of(founder)
         return found.at_rest and not found.split.may_become(group)
 
     return patch.object(Reshaping, "_is_orphan", is_orphan)

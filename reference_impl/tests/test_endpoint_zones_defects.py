@@ -113,7 +113,7 @@ def parent_dropped_early() -> AbstractContextManager[Any]:
     """A partition is dropped as soon as the map knows its children."""
 
     def let_go(self: Reshaping, group: int) -> None:
-        self._over.discard(group)
+        del self._over[group]
         self._groups.drop(group)
 
     return patch.object(Reshaping, "_let_go", let_go)

@@ -9,14 +9,15 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import pytest
-from replication_by_hand import GROUP, LEASE_IS_OVER, TICK, TRIO, World
+from replication_by_hand import GROUP, LEASE_IS_OVER, TICK, TRIO, World, write
 from splits_by_hand import CUT, KEYS, filled, is_open, leader_of, read, split, until
 
 from ddbproof.model.kernel import transactions, versions
+from ddbproof.model.kernel.splits import Child, Parent
 from ddbproof.model.kernel.versions import Version
 from ddbproof.reference_impl.errors import InvariantError
 from ddbproof.reference_impl.replication import copying, messages, transacting
-from ddbproof.reference_impl.replication.affairs import Affairs, merged_affairs
+from ddbproof.reference_impl.replication.affairs import Affairs, first_affairs, merged_affairs
 from ddbproof.reference_impl.replication.entries import (
     Change,
     Closed,
@@ -27,7 +28,7 @@ from ddbproof.reference_impl.replication.entries import (
     Opened,
     Prepared,
 )
-from ddbproof.reference_impl.replication.environment import Timing
+from ddbproof.reference_impl.replication.environment import DEFAULT_TIMING, Timing
 from ddbproof.reference_impl.replication.leading import Leading
 from ddbproof.reference_impl.replication.partition_map import (
     Merge,
@@ -282,6 +283,25 @@ def test_the_lower_one_goes_on_for_itself_when_the_upper_one_is_being_split() ->
     for key in KEYS:
         found = read(merging.world, second if key < KEYS[12] else last, key)
         assert found == (b"new" if key == KEYS[0] else b"at " + key)
+
+
+def test_what_is_founded_next_is_given_as_much_patience() -> None:
+    """PART-04: after a merge that the lower one has withdrawn from, also while that one's founding could have gone on."""
+    merging = two()
+    merging.begin(holding=ASKED)
+    assert merging.leading(merging.upper).split.ask(KEYS[12])
+    merging.world.settle(holding=ASKED)
+    until(merging.world, lambda: merging.affairs(merging.lower).merge is None)
+    merging.world.pass_time(2 * DEFAULT_TIMING.heartbeat_milliseconds)
+    founded = messages.Founded
+    assert merging.leading(merging.lower).split.ask(KEYS[3])
+    late = merging.world.settle(holding=(founded,))
+    merging.world.pass_time(4 * DEFAULT_TIMING.heartbeat_milliseconds)
+    for sent in late:
+        merging.world.deliver(sent)
+    assert merging.affairs(merging.lower).heirs == tuple(
+        sorted({it.message.child for it in late if isinstance(it.message, founded)})
+    )
 
 
 def test_the_lower_one_goes_on_for_itself_when_the_upper_one_is_gone() -> None:
@@ -576,9 +596,38 @@ def test_what_both_remember_is_remembered_and_each_request_once(monkeypatch: pyt
         state.apply(Copied(3, (), requests, anew=True, upper=upper), committed=True)
     assert state.answered == {1, 2, 3, 4, 5}
     state.apply(Copied(4, (), (6, 4), anew=True, upper=True), committed=True)
-    assert state.snapshot().answered == (1, 2, 3, 4, 5, 6)
-    state.apply(Copied(5, (), (7,), anew=False, upper=True), committed=True)
-    assert state.snapshot().answered == (2, 3, 4, 5, 6, 7)
+    state.apply(Copied(9, (), (7, 8, 9, 10, 11), anew=False, upper=True), committed=True)
+    assert state.answered == {1, 2, 3, 6, 7, 8, 9, 10, 11}
+    assert (state.snapshot().answered, state.snapshot().answered_upper) == ((1, 2, 3), (6, 7, 8, 9, 10, 11))
+
+
+def test_children_that_merge_again_remember_what_both_have_answered_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """RC-08: each has copied what its parent remembered, and answered as many itself; whoever takes the last entry back, too."""
+    from ddbproof.reference_impl.replication import state as module
+
+    monkeypatch.setattr(module, "REMEMBERED", 3)
+    merged = GroupState(merged_affairs(TRIO, 1, 2, b"m"))
+    for upper, latest in ((False, (4, 5, 6)), (True, (7, 8, 9))):
+        source = GroupState(first_affairs(TRIO, Child(upper=upper), 9))
+        source.apply(Copied(9, (), (1, 2, 3), anew=True), committed=True)
+        source.apply(Copied(12, (), latest, anew=False), committed=True)
+        copy = Copied(3, (), source.snapshot().answered, anew=True, upper=upper)
+        merged.apply(copy, committed=True)
+    assert merged.answered == set(range(1, 10))
+    before = merged.snapshot()
+    opened = Opened(Parent(3, splitting=True, closed=True), Parent(3, splitting=True, closed=True))
+    merged.apply(opened, committed=False)
+    assert merged._frozen().answered == tuple(range(1, 10))
+    merged.take_back(2)
+    assert merged.snapshot() == before
+    healed = GroupState(before.affairs)
+    healed.restore(before)
+    for state in (merged, healed):
+        state.apply(opened, committed=True)
+        state.apply(write(10, b"k1"), committed=True)
+        assert (state.snapshot().answered, state.answered) == (tuple(range(2, 11)), set(range(2, 11)))
 
 
 @pytest.mark.parametrize("upper", [False, True])

@@ -215,8 +215,11 @@ class GlobalIndex:
             self._later(self._now() + AGAIN_MILLISECONDS, lambda _: self._try_again())
 
     def _try_again(self) -> None:
-        self._will_try_again = False
+        """What is stuck still is tried after the present, which may be long after this was due: `Scheduler` sees to it."""
         self.go_on()
+        if self._stuck and not self._is_gone:
+            raise UnavailableError("an index cannot take what is committed")
+        self._will_try_again = False
 
     def go_on(self) -> None:
         """Do what is stuck, as far as it can be done now. Of a partition that cannot be written one change is tried."""

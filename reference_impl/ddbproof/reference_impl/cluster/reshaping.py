@@ -58,7 +58,7 @@ class Reshaping:
         self._whole = keeps_collections_whole
         self._cold = None if groups.heat is None else Cold(groups.heat)
         self._routed: set[int] = set()
-        self._over: set[int] = set()
+        self._over: dict[int, dict[int, int]] = {}  # with the heirs that serve, and how many parts each has
         self._may_be_merging = False
         self._merges_held = False
 
@@ -189,7 +189,7 @@ class Reshaping:
             if table != groups.map:
                 before = self._routed
                 groups.take_map(table)
-                self._over |= before - self._routed
+                self._over |= {group: {} for group in before - self._routed}
         for group in sorted(self._over):  # each before what came of it
             self._let_go(group)
         self._drop_orphans()
@@ -222,9 +222,12 @@ class Reshaping:
         return any(replica.decided_affairs().serves for replica in self._groups.replicas(group))
 
     def _let_go(self, group: int) -> None:
-        """Drop a group once those that came of it have all that it had, and so has the archive."""
-        groups = self._groups
-        heirs = {
+        """Drop a group once those that came of it have all that it had, and so has the archive.
+
+        One of two children may be split or merged, and let go of, before the other one serves: so it is noted who does.
+        """
+        groups, heirs = self._groups, self._over[group]
+        heirs |= {
             replica.group: len(affairs.parts)
             for replica in groups.all_replicas()
             if (part := (affairs := replica.decided_affairs()).parts.get(group)) is not None and part.open
@@ -232,7 +235,7 @@ class Reshaping:
         # Two of a split, or one of a merge, which has another part as well.
         all_serve = len(heirs) == 2 or 2 in heirs.values()
         if all_serve and groups.lines.has_ended(group):
-            self._over.discard(group)
+            del self._over[group]
             groups.drop(group)
 
     def _drop_orphans(self) -> None:
@@ -253,7 +256,7 @@ class Reshaping:
         leading = self._groups.find_leader(founder)
         if leading is not None:
             return leading.at_rest and not leading.split.may_become(group)
-        known = self._routed | self._over
+        known = self._routed | self._over.keys()
         return group not in known and founder not in known and not self._groups.nodes_of(founder)
 
 

@@ -74,7 +74,7 @@ class Copying:
         if anew:
             snapshot = replica.committed_snapshot()
             assert snapshot is not None  # who leads has items
-            changes, requests = snapshot.changes(), snapshot.answered
+            changes, requests = snapshot.changes(), snapshot.answered + snapshot.answered_upper
             end = min(snapshot.position, parent.length) if parent.closed else snapshot.position
         else:
             entries = replica.log.between(start, max(start, end))

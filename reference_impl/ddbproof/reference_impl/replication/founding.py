@@ -6,7 +6,7 @@ while the leader may found others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ddbproof.reference_impl.replication import messages
@@ -52,9 +52,13 @@ class Founding:
                     replica.group, replica.identity, environment.node, group, member.identity, affairs
                 )
                 environment.send(member.node, found)
-        environment.after(
-            _PATIENCE_HEARTBEATS * environment.timing.heartbeat_milliseconds, self._missing.clear
-        )
+        patience_milliseconds = _PATIENCE_HEARTBEATS * environment.timing.heartbeat_milliseconds
+        environment.after(patience_milliseconds, lambda: self._give_up(founded))
+
+    def _give_up(self, founded: Iterable[int]) -> None:
+        """Forget these groups; what has been founded since then has its own time."""
+        for group in founded:
+            self._missing.pop(group, None)
 
     def receive(self, message: messages.Founded) -> None:
         """A replica is on its disk."""

@@ -3,7 +3,8 @@
 A follower applies what is committed. A leader applies what it has appended, since a condition has to see the newest
 entry; whatever it may yet lose can be taken back, entry by entry, down to what is committed. Requests are remembered so
 that a message that comes twice is one request: the newest `REMEMBERED` of them, in the order of the log, so that
-all replicas forget the same. Who comes of others has up to twice as many, as it has copied what those remember.
+all replicas forget the same. Who comes of another has up to twice as many, as it has copied what that one remembers; who was
+merged has as many of each of the two.
 
 The group's own affairs are applied as well (`affairs`).
 """
@@ -19,7 +20,15 @@ import msgspec
 from ddbproof.model.kernel.versions import Version
 from ddbproof.reference_impl.errors import InvariantError
 from ddbproof.reference_impl.replication.affairs import Affairs, decided
-from ddbproof.reference_impl.replication.entries import Change, Copied, Entry, Prepared, Settled, Write
+from ddbproof.reference_impl.replication.entries import (
+    Change,
+    Copied,
+    Entry,
+    Opened,
+    Prepared,
+    Settled,
+    Write,
+)
 from ddbproof.reference_impl.storage.items import Fold, Image
 
 REMEMBERED = 4096
@@ -36,6 +45,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     answered: tuple[int, ...]
     pending: tuple[Prepared, ...] = ()
     checked: tuple[tuple[bytes, int], ...] = ()
+    answered_upper: tuple[int, ...] = ()
 
     def changes(self) -> tuple[Change, ...]:
         """The items and deletions as changes, each as it was made last."""
@@ -77,6 +87,7 @@ class GroupState:
         "_answered_order",
         "_restored",
         "_undo",
+        "_upper_order",
         "affairs",
         "answered",
         "applied",
@@ -93,6 +104,9 @@ class GroupState:
         self.pending: dict[bytes, Prepared] = {}
         self.checked: dict[bytes, int] = {}
         self._answered_order: deque[int] = deque()
+        self._upper_order: deque[int] = (
+            deque()
+        )  # of what is copied from the upper of two sources, until it is open
         self._undo: deque[_Undo] = deque()
         self._restored = 0
 
@@ -115,10 +129,14 @@ class GroupState:
             old = self._apply_transaction(entry, committed=committed)
         else:
             before = self.affairs
-            snapshot = None if committed or type(entry) is not Copied else self._frozen()
+            is_copy = type(entry) is Copied or (type(entry) is Opened and self._upper_order)
+            snapshot = self._frozen() if is_copy and not committed else None
             self.affairs = decided(before, self.applied, entry)
             if type(entry) is Copied:
                 self._copy(entry)
+            elif is_copy:
+                self._answered_order += self._upper_order
+                self._upper_order.clear()
             if not committed:
                 self._undo.append(
                     _Undo(self.applied, None, restore=lambda: self._restore_affairs(before, snapshot))
@@ -217,6 +235,7 @@ class GroupState:
             tuple(self._answered_order),
             tuple(self.pending.values()),
             tuple(self.checked.items()),
+            tuple(self._upper_order),
         )
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -233,7 +252,8 @@ class GroupState:
             self.fold.size_bytes += size_bytes
         self.fold.tombstones.update(snapshot.tombstones)
         self._answered_order = deque(snapshot.answered)
-        self.answered = set(snapshot.answered)
+        self._upper_order = deque(snapshot.answered_upper)
+        self.answered = {*snapshot.answered, *snapshot.answered_upper}
         self.pending = {prepared.key: prepared for prepared in snapshot.pending}
         self.checked = dict(snapshot.checked)
 
@@ -248,13 +268,14 @@ class GroupState:
         self.checked.update(entry.checked)
         for change in entry.writes:
             self.fold.apply(change)
+        # Each source by itself: what one has answered may not push out what the other has answered last.
+        order = self._upper_order if entry.upper else self._answered_order
         for request in entry.requests:
             if request and request not in self.answered:
                 self.answered.add(request)
-                self._answered_order.append(request)
-        # What two sources remember is more than one group would: none of it may push out what the other has answered last.
-        while len(self._answered_order) > 2 * REMEMBERED:
-            self.answered.discard(self._answered_order.popleft())
+                order.append(request)
+        while len(order) > 2 * REMEMBERED:
+            self.answered.discard(order.popleft())
 
     def _drop_copied(self, entry: Copied) -> None:
         """Forget what was copied from the partition that all is copied from anew, and nothing that came from another.
