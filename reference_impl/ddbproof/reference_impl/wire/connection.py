@@ -31,7 +31,7 @@ class DirectConnection(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **keywords: Any) -> None:
         self._given: dict[bytes, bytes] = {}
-        # The parser looks its callbacks up once, when it is made. Of two headers with one name the last counts, as in `asgi`.
+        # The parser looks its callbacks up once, when it is made. Of headers that are spelled alike the last counts.
         self.on_header = self._given.__setitem__  # type: ignore[method-assign, assignment]
         super().__init__(*args, **keywords)
         self._fields: dict[bytes, bytes] = {}
