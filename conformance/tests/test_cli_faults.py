@@ -138,6 +138,6 @@ def test_neighbours_are_merged_and_it_is_shown(tmp_path: Path) -> None:
             assert len(shown) < 20
             running.run("clock", "--advance", "0.2s", "--url", running.ready["url"])
             shown.append(faults(running)[1])
-        assert "1, from" not in shown[-1]
+        assert "1, from" not in shown[-1], shown[-1]
         assert client.scan(TableName="orders", ConsistentRead=True)["Count"] == 4
         assert "merge  orders, partitions 0 and 1" in faults(running, "--record")[1]

@@ -185,7 +185,7 @@ def _show_partitions(console: Console, topology: dict[str, Any]) -> None:
                     f"{'' if it['kind'] == 'full' else ' (log only)'}"
                     for it in sorted(one["replicas"], key=lambda it: str(it["node"]))
                 )
-                becomes = "" if one["becomes"] is None else f", being {one['becomes']}"
+                becomes = "" if one["becomes"] is None else f"\nbeing {one['becomes']}"
                 place = f"{number}, from {one['begins_at'][:8] or '0'}{becomes}"
                 leader = _short(one["leader"], region)
                 row = [region, name, place, one["came_of"], leader, str(one["epoch"]), replicas]
