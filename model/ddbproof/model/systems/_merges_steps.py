@@ -42,6 +42,7 @@ from ddbproof.model.systems._merges_state import (
 )
 
 system = System("merges", "Merge while writes run", State, [merges], [splits])
+system.fast = False
 system.scope_in_words = [
     "two neighbours and one merged partition, a group of its own that comes of no other merge; the merged partition is a source of the "
     "next",
