@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_cli_serve import Served, served
@@ -14,15 +15,21 @@ from ddbproof.cli.errors import ExitCode
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with served(tmp_path_factory.mktemp("faults"), "--record-steps", "--regions", "eu-west-1") as running:
-        client = running.client()
-        client.create_table(
-            TableName="orders",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        client = with_orders(running)
         client.put_item(TableName="orders", Item={"pk": {"S": "one"}})
         yield running
+
+
+def with_orders(endpoint: Served) -> Any:
+    """A client of an endpoint that has a table of orders now."""
+    client = endpoint.client()
+    client.create_table(
+        TableName="orders",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return client
 
 
 def faults(endpoint: Served, *arguments: str) -> tuple[int, str, str]:
@@ -93,13 +100,7 @@ def test_nobody_there_is_told(endpoint: Served, tmp_path: Path) -> None:
 def test_with_heat_splits_it_is_shown_what_partitions_serve(tmp_path: Path) -> None:
     """Reads and writes, by the second, where heat is counted; and what each partition came of."""
     with served(tmp_path, "--heat-splits", "--partitions", "1", "--regions", "eu-west-1") as running:
-        client = running.client()
-        client.create_table(
-            TableName="orders",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        client = with_orders(running)
         for key in "ab":
             client.put_item(TableName="orders", Item={"pk": {"S": key}, "v": {"S": "x" * 300_000}})
         code, said, _ = faults(running, "split", "orders")
@@ -122,13 +123,7 @@ def test_with_heat_splits_it_is_shown_what_partitions_serve(tmp_path: Path) -> N
 def test_neighbours_are_merged_and_it_is_shown(tmp_path: Path) -> None:
     """What they are becoming, then what the new one came of; the fault is in the record."""
     with served(tmp_path, "--partitions", "2", "--regions", "eu-west-1") as running:
-        client = running.client()
-        client.create_table(
-            TableName="orders",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        client = with_orders(running)
         for key in "abcd":
             client.put_item(TableName="orders", Item={"pk": {"S": key}})
         assert faults(running, "merge", "orders")[0] == ExitCode.OK

@@ -14,10 +14,14 @@ from zones_by_hand import ACCOUNT, REGION, TABLE, Zones, value_of
 
 from ddbproof.reference_impl.control.topology import partitions
 from ddbproof.reference_impl.errors import ConfigurationError
+from ddbproof.reference_impl.replication.leading import Leading
 from ddbproof.reference_impl.storage.items import Image
 from ddbproof.reference_impl.storage.log import Entry
 from ddbproof.reference_impl.values.keys import KeySchema, encode_key
 
+KEYS = [f"k{number}" for number in range(24)]
+TICK_SECONDS = 0.1
+STREAM = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
 ENDED_SECONDS = 5.0
 """More than a merge takes where nothing is broken."""
 RESTORABLE_SECONDS = 600.0
@@ -172,3 +176,19 @@ def check_lines(told: Iterable[Told]) -> None:
 
 def encoded(key: str) -> bytes:
     return encode_key(KeySchema("pk", "S"), {"pk": {"S": key}})
+
+
+def filled(partitions: int = 4, **options: Any) -> Merged:
+    """An item for every key, and all replicas know of all."""
+    zones = Merged(partitions, **options)
+    assert all(zones.put(key, 1) for key in KEYS)
+    zones.wait(1)
+    return zones
+
+
+def leading(zones: Merged, partition: int) -> Leading:
+    return zones.groups().leader(zones.groups().map[partition][1])
+
+
+def zone_of(zones: Merged, partition: int) -> str:
+    return zones.leaders()[zones.groups().map[partition][1]]

@@ -13,6 +13,7 @@ from unittest.mock import patch
 import msgspec
 import pytest
 import test_endpoint_merges as cases
+import test_endpoint_merges_archive as archived
 import test_endpoint_merges_cold as policy
 import test_endpoint_zones as zoned
 from runs_by_chance import named
@@ -305,17 +306,17 @@ BY_A_TEST: dict[Plant, Callable[[], None]] = {
         cases.test_neighbours_merge_while_they_are_written_down_to_one_partition
     ),
     written_before_the_archive_can_take_it: (
-        lambda: cases.test_what_was_merged_waits_for_the_last_change_of_both(0)
+        lambda: archived.test_what_was_merged_waits_for_the_last_change_of_both(0)
     ),
     archive_waits_for_the_lower_one_only: (
-        lambda: cases.test_what_was_merged_waits_for_the_last_change_of_both(1)
+        lambda: archived.test_what_was_merged_waits_for_the_last_change_of_both(1)
     ),
-    begins_where_the_shorter_one_ended: cases.test_positions_go_on_behind_the_end_of_the_longer_one,
+    begins_where_the_shorter_one_ended: archived.test_positions_go_on_behind_the_end_of_the_longer_one,
     map_loses_the_next_one: cases.test_neighbours_merge_while_they_are_written_down_to_one_partition,
-    streams_forgotten: cases.test_a_table_that_has_or_had_a_stream_keeps_its_partitions,
-    only_present_streams_count: cases.test_a_table_that_has_or_had_a_stream_keeps_its_partitions,
-    stream_does_not_wait: lambda: cases.test_a_stream_that_is_turned_on_in_the_middle_waits_for_the_end(1),
-    refused_too_late: cases.test_a_stream_is_refused_while_a_merge_cannot_end_and_nothing_is_changed,
+    streams_forgotten: archived.test_a_table_that_has_or_had_a_stream_keeps_its_partitions,
+    only_present_streams_count: archived.test_a_table_that_has_or_had_a_stream_keeps_its_partitions,
+    stream_does_not_wait: lambda: archived.test_a_stream_that_is_turned_on_in_the_middle_waits_for_the_end(1),
+    refused_too_late: archived.test_a_stream_is_refused_while_a_merge_cannot_end_and_nothing_is_changed,
     map_of_when_the_read_began: lambda: zoned.test_a_range_is_whole_while_its_partition_splits(False),
     map_taken_before_it_serves: (
         cases.test_what_the_upper_one_holds_when_the_lower_one_has_closed_is_settled

@@ -17,10 +17,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 from indexes_by_chance import steps as steps_with_indexes
 from indexes_by_hand import COLOURS, OWNERS
-from merges_by_hand import RESTORABLE_SECONDS, Merged
+from merges_by_hand import RESTORABLE_SECONDS, STREAM, Merged
 from runs_by_chance import Steps, drive, first_failure_of
 from test_endpoint_indexes_stateful import IndexMachine
-from test_endpoint_merges import STREAM
 from test_endpoint_zones_stateful import KEYS, ZonesMachine
 from zones_by_chance import steps as steps_of_zones
 from zones_by_hand import TABLE

@@ -131,7 +131,7 @@ class Heat:
                 self.read(group, key, size_bytes, now_milliseconds, consistent=consistent)
 
     def _window(self, group: int, now_milliseconds: int) -> Window:
-        number = now_milliseconds // _WINDOW_MILLISECONDS
+        number = window_at(now_milliseconds)
         traffic = self._traffic.get(group)
         if traffic is None:
             traffic = self._traffic[group] = Traffic(number)
@@ -173,7 +173,7 @@ class Heat:
     def units(self, group: int, now_milliseconds: int) -> dict[str, float]:
         """Read and write units that a partition has used in the last whole window and since, for people to read."""
         traffic = self._traffic.get(group)
-        number = now_milliseconds // _WINDOW_MILLISECONDS
+        number = window_at(now_milliseconds)
         windows = [] if traffic is None else [it for it in (traffic.last, traffic.window) if it is not None]
         recent = [window for window in windows if window.number >= number - 1]
         return {

@@ -1,7 +1,7 @@
 """A connection that answers the usual request at once, without the detour over ASGI.
 
 The gateway never waits, so a POST to `/` whose body is announced and small enough can be answered in the moment its last byte is
-here: no task, no messages. Half of what a small request cost was that detour (docs/measurements.md). Everything
+here: no task, no messages. Half of what a small request cost was that detour (decision 0010). Everything
 else (other paths and methods, bodies in chunks, `Expect`, HTTP/1.0, requests that arrive behind one which is not
 answered yet) goes the way that uvicorn prepares.
 
